@@ -1,0 +1,229 @@
+//! Which process this is.
+//!
+//! A handle that was made before `fork` may find itself in the child. `getpid` cannot tell: it costs a system call, and a number can come again.
+//! A page that the kernel wipes in the child (`MADV_WIPEONFORK`) can: a zero where a mark was means "forked since", also after a raw `clone`.
+//!
+//! [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html), [pid_namespaces(7)](https://man7.org/linux/man-pages/man7/pid_namespaces.7.html)
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::error::{Error, Failure, Result};
+
+/// What stands in the wiped page. All of it is zero in a fresh child.
+#[repr(C)]
+struct Wiped {
+    /// Non-zero; different in every process of a line of forks.
+    mark: AtomicU64,
+    /// The inode number of the pid namespace, once asked for.
+    pid_namespace: AtomicU32,
+    /// This process as a [`ProcessId`] word, once asked for.
+    own: AtomicU64,
+}
+
+/// Counts forks along a line of processes; outside the wiped page, so that a child continues where its parent was.
+static LAST_MARK: AtomicU64 = AtomicU64::new(0);
+
+fn wiped() -> &'static Wiped {
+    static PAGE: OnceLock<&'static Wiped> = OnceLock::new();
+    PAGE.get_or_init(map_wiped_page)
+}
+
+/// Maps the page. Where the kernel refuses (before 4.14, or no memory), an ordinary static serves, and fork is told by the process id.
+fn map_wiped_page() -> &'static Wiped {
+    static FALLBACK: Wiped =
+        Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0) };
+    const SIZE: usize = 4096;
+    // SAFETY: a fresh private anonymous mapping, at an address of the kernel's choice, disturbs nothing.
+    let page = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            SIZE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED {
+        return &FALLBACK;
+    }
+    // SAFETY: the page is ours alone, and nothing lives in it yet.
+    if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } != 0 {
+        // SAFETY: as above; it is given back unused.
+        unsafe { libc::munmap(page, SIZE) };
+        return &FALLBACK;
+    }
+    // SAFETY: the page is zeroed, which is a valid `Wiped`, aligned, large enough, and never unmapped; it is only used through atomics.
+    unsafe { &*page.cast::<Wiped>() }
+}
+
+/// The process that made a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Birth(u64);
+
+impl Birth {
+    /// This process, now.
+    pub(crate) fn now() -> Birth {
+        let wiped = wiped();
+        let mark = wiped.mark.load(Ordering::Relaxed);
+        if mark != 0 {
+            return Birth(mark);
+        }
+        let fresh = LAST_MARK.fetch_add(1, Ordering::Relaxed) + 1;
+        match wiped.mark.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => Birth(fresh),
+            Err(other_thread) => Birth(other_thread),
+        }
+    }
+
+    /// Whether this still is the process that made the handle.
+    pub(crate) fn is_here(self) -> bool {
+        wiped().mark.load(Ordering::Relaxed) == self.0
+    }
+
+    /// Refuses the use of a handle in a child made by `fork`.
+    #[allow(dead_code, reason = "for handles that do not survive fork")]
+    pub(crate) fn check(self, operation: &'static str) -> Result<()> {
+        if self.is_here() { Ok(()) } else { Err(Error::failure(operation, Failure::Forked)) }
+    }
+}
+
+/// The inode number of the pid namespace that this process lives in; 1 where /proc does not tell.
+///
+/// Thread and process numbers mean something only within one namespace.
+pub(crate) fn pid_namespace() -> u32 {
+    let known = &wiped().pid_namespace;
+    match known.load(Ordering::Relaxed) {
+        0 => {
+            let number = read_pid_namespace().unwrap_or(1);
+            known.store(number, Ordering::Relaxed);
+            number
+        }
+        number => number,
+    }
+}
+
+fn read_pid_namespace() -> Option<u32> {
+    let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// A process as its holder record names it: the number, and when it started, so that a number that comes again is not mistaken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessId {
+    pub(crate) number: u32,
+    /// The low 32 bits of the start time in clock ticks since boot.
+    pub(crate) started: u32,
+}
+
+/// The start time of a process whose /proc could not be read.
+const UNKNOWN_START: u32 = u32::MAX;
+
+impl ProcessId {
+    /// This process.
+    pub(crate) fn own() -> ProcessId {
+        let known = &wiped().own;
+        match known.load(Ordering::Relaxed) {
+            0 => {
+                let number = std::process::id();
+                let own = ProcessId { number, started: read_process(number).map_or(UNKNOWN_START, |process| process.started) };
+                known.store(own.word(), Ordering::Relaxed);
+                own
+            }
+            word => ProcessId::from_word(word),
+        }
+    }
+
+    /// The process as one word, never zero.
+    pub(crate) fn word(self) -> u64 {
+        u64::from(self.number) << 32 | u64::from(self.started)
+    }
+
+    pub(crate) fn from_word(word: u64) -> ProcessId {
+        ProcessId { number: (word >> 32) as u32, started: word as u32 }
+    }
+
+    /// Whether the process certainly does not run any more. A zombie with no thread left is dead.
+    pub(crate) fn is_dead(self) -> bool {
+        match read_process(self.number) {
+            Some(process) => process.is_over || (process.started != self.started && self.started != UNKNOWN_START),
+            None => !exists(self.number),
+        }
+    }
+}
+
+struct ProcessStatus {
+    started: u32,
+    is_over: bool,
+}
+
+/// What `/proc/N/stat` says: [proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
+fn read_process(number: u32) -> Option<ProcessStatus> {
+    let text = std::fs::read(format!("/proc/{number}/stat")).ok()?;
+    // The name in parentheses may hold anything, parentheses too: the fields start behind the last one.
+    let behind_name = text.iter().rposition(|byte| *byte == b')')? + 1;
+    let fields: Vec<&str> = std::str::from_utf8(&text[behind_name..]).ok()?.split_ascii_whitespace().collect();
+    let state = fields.first()?;
+    let threads: u32 = fields.get(17)?.parse().ok()?;
+    let started: u64 = fields.get(19)?.parse().ok()?;
+    // A leader that has exited is a zombie while its other threads go on.
+    let is_over = matches!(*state, "Z" | "X" | "x") && threads <= 1;
+    Some(ProcessStatus { started: started as u32, is_over })
+}
+
+fn exists(number: u32) -> bool {
+    // SAFETY: signal 0 is only a question.
+    let result = unsafe { libc::kill(number as libc::pid_t, 0) };
+    result == 0 || nix::errno::Errno::last() != nix::errno::Errno::ESRCH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_not_its_parent() {
+        let birth = Birth::now();
+        let own = ProcessId::own();
+        assert!(birth.is_here());
+        // SAFETY: the child only looks at atomics and leaves by _exit.
+        match unsafe { libc::fork() } {
+            0 => {
+                let forked = !birth.is_here() && birth.check("use").is_err() && Birth::now() != birth;
+                // SAFETY: ends the child at once, without the parent's exit handlers.
+                unsafe { libc::_exit(i32::from(!forked)) };
+            }
+            child => {
+                assert!(child > 0);
+                let mut status = -1;
+                // SAFETY: the status is valid to write to; the child is ours.
+                unsafe { libc::waitpid(child, &mut status, 0) };
+                assert_eq!(status, 0);
+                assert!(birth.is_here());
+                assert_eq!(own, ProcessId::own());
+                assert!(ProcessId { number: child as u32, started: own.started }.is_dead());
+            }
+        }
+    }
+
+    #[test]
+    fn we_live_and_a_zombie_does_not() {
+        let own = ProcessId::own();
+        assert!(!own.is_dead());
+        assert!(ProcessId { started: own.started.wrapping_sub(77), ..own }.is_dead());
+        let mut child = std::process::Command::new("true").stdin(std::process::Stdio::null()).spawn().unwrap();
+        let zombie = ProcessId { number: child.id(), started: UNKNOWN_START };
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !zombie.is_dead() {
+            assert!(std::time::Instant::now() < limit, "a zombie counts as alive");
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_pid_namespace_has_a_number() {
+        assert!(pid_namespace() > 1);
+    }
+}

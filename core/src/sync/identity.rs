@@ -1,0 +1,139 @@
+//! The first word of every object in the user's memory: what it is, and who may use it.
+//!
+//! Zero means never used. Whoever comes first claims the object for its kind, ABI and pid namespace; everybody else compares. The claim takes
+//! two steps, since the C library's part must be set up between them, and each step can be repeated by anyone, so that it does not matter who is
+//! killed where.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Failure, Result};
+use crate::process::pid_namespace;
+
+/// The pid namespace of processes that cannot tell theirs.
+const UNKNOWN_NAMESPACE: u32 = 1;
+
+/// Of which C library and word size the object's inner parts are.
+const ABI: u64 = {
+    let libc = if cfg!(target_env = "gnu") { 1 } else if cfg!(target_env = "musl") { 2 } else { 3 };
+    let order = if cfg!(target_endian = "big") { 1 << 7 } else { 0 };
+    libc | size_of::<usize>() as u64 * 4 | order
+};
+
+const READY: u64 = 1;
+
+/// The kinds of objects. The numbers stand in shared memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    Mutex = 1,
+    Semaphore = 2,
+    RecoveringSemaphore = 3,
+}
+
+impl Kind {
+    /// Whether owners are told by thread or process numbers, which mean something in one namespace only.
+    fn has_owners(self) -> bool {
+        !matches!(self, Kind::Semaphore)
+    }
+
+    fn name(number: u64) -> &'static str {
+        match number {
+            1 => "a mutex",
+            2 => "a semaphore",
+            3 => "a recovering semaphore",
+            _ => "no object of this library",
+        }
+    }
+}
+
+/// namespace 32 | ABI 8 | kind 8 | layout version 8 | ready 8
+#[derive(Debug)]
+#[repr(transparent)]
+pub(super) struct Identity(AtomicU64);
+
+impl Identity {
+    pub(super) const fn unused() -> Identity {
+        Identity(AtomicU64::new(0))
+    }
+
+    fn word(kind: Kind) -> u64 {
+        let namespace = if kind.has_owners() { pid_namespace() } else { 0 };
+        u64::from(namespace) << 32 | ABI << 24 | (kind as u64) << 16 | 1 << 8
+    }
+
+    /// Whether the object is set up for us: the one comparison of the fast path.
+    pub(super) fn is_ready(&self, kind: Kind) -> bool {
+        self.0.load(Ordering::Acquire) == Identity::word(kind) | READY
+    }
+
+    /// Whether nobody has used the object yet.
+    pub(super) fn is_unused(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
+
+    /// Claims an unused object, runs `set_up`, which must be repeatable, and declares the object ready. Refuses another's.
+    pub(super) fn claim(&self, kind: Kind, operation: &'static str, set_up: impl FnOnce()) -> Result<()> {
+        let own = Identity::word(kind);
+        let found = match self.0.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => own,
+            Err(found) => found,
+        };
+        if found == own {
+            set_up();
+            // Fails when another has done it in the meantime, which is as good.
+            let _ = self.0.compare_exchange(own, own | READY, Ordering::AcqRel, Ordering::Acquire);
+            return Ok(());
+        }
+        compare(found & !READY, own, operation)
+    }
+
+    /// Takes the object out of use while it is written anew.
+    pub(super) fn clear(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
+fn compare(found: u64, own: u64, operation: &'static str) -> Result<()> {
+    let incompatible = |remedy: String| Err(Error::failure(operation, Failure::Incompatible).hint(remedy));
+    let field = |word: u64, shift: u32| word >> shift & 0xff;
+    if field(found, 16) != field(own, 16) || field(found, 8) != field(own, 8) {
+        let (found, own) = (Kind::name(field(found, 16)), Kind::name(field(own, 16)));
+        return incompatible(format!("{found} stands here, not {own}; memory must be zero before its first use"));
+    }
+    if field(found, 24) != field(own, 24) {
+        return incompatible("it was made by a program of another C library or word size".into());
+    }
+    let (theirs, ours) = ((found >> 32) as u32, (own >> 32) as u32);
+    if theirs != ours && theirs != UNKNOWN_NAMESPACE && ours != UNKNOWN_NAMESPACE {
+        return incompatible(format!("its owners live in pid namespace {theirs}, this process in {ours}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_and_a_namespace_are_refused_to_others() {
+        let identity = Identity::unused();
+        identity.claim(Kind::Mutex, "lock", || ()).unwrap();
+        assert!(identity.is_ready(Kind::Mutex));
+        let error = identity.claim(Kind::Semaphore, "wait", || ()).unwrap_err();
+        assert!(error.is_failure(Failure::Incompatible), "{error}");
+        let elsewhere = Identity(AtomicU64::new(identity.0.load(Ordering::Relaxed) ^ 7 << 32));
+        let error = elsewhere.claim(Kind::Mutex, "lock", || ()).unwrap_err();
+        assert!(error.to_string().contains("namespace"), "{error}");
+        let other_libc = Identity(AtomicU64::new(identity.0.load(Ordering::Relaxed) ^ 1 << 24));
+        assert!(other_libc.claim(Kind::Mutex, "lock", || ()).unwrap_err().to_string().contains("C library"));
+    }
+
+    #[test]
+    fn a_claim_that_was_killed_half_way_is_finished_by_the_next() {
+        let identity = Identity(AtomicU64::new(Identity::word(Kind::Mutex)));
+        assert!(!identity.is_ready(Kind::Mutex));
+        let mut set_up = false;
+        identity.claim(Kind::Mutex, "lock", || set_up = true).unwrap();
+        assert!(set_up && identity.is_ready(Kind::Mutex));
+    }
+}

@@ -1,0 +1,20 @@
+//! Waiting for each other.
+//!
+//! [`Mutex`] and [`Semaphore`] live in memory that the user has, at a place of the user's choice, and may be used by every process that maps it.
+//! All-zero bytes are a valid object: freshly made memory can be used by several processes at once without a race over who initialises it.
+//! [`PosixSemaphore`] is a kernel-visible name that plain C programs open with `sem_open`.
+//!
+//! Objects in memory trust everyone who can write the page: a hostile writer can make a lock useless, and, since the C library keeps its list
+//! of held locks there, worse. Share them among programs of one trust; between others use messages.
+
+pub(crate) mod futex;
+mod identity;
+mod mutex;
+mod native;
+mod semaphore;
+
+pub use mutex::{Mutex, MutexGuard, MutexKind};
+pub use semaphore::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
+
+/// The longest sleep for something that another process must wake: a waker may be killed, or stopped, just before it rings.
+const LONGEST_SLEEP: i64 = 500_000_000;

@@ -1,0 +1,374 @@
+//! How long a call may wait, and how it is ended early.
+//!
+//! Every call that can wait takes `impl Into<Wait>`: a [`Timeout`], and a [`Stop`] token if the caller has one. The rules:
+//!
+//! * the first attempt costs nothing here: the clock is read, and the token looked at, only when the call is about to sleep;
+//! * then one `CLOCK_MONOTONIC` deadline holds for the rest of the call, whatever signals and clock jumps happen;
+//! * waiting for ever without a token is one plain blocking system call;
+//! * where the kernel sleeps on a descriptor, the token's own descriptor is polled beside it; where it cannot (semaphores, locks), the
+//!   sleep is cut into slices of 50 ms; where it has no timeout at all, the call probes, from every 50 µs to every 10 ms.
+//!
+//! A flag that a signal handler sets is not enough to end a wait: the signal may arrive between the look at the flag and the sleep, and the
+//! sleep then lasts for ever. The token therefore also is a descriptor that stays readable.
+//!
+//! [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html), [eventfd(2)](https://man7.org/linux/man-pages/man2/eventfd.2.html)
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::error::{Context, Error, Result, check};
+
+/// The longest sleep that does not look at a stop token.
+const STOP_SLICE: i64 = 50_000_000;
+
+/// How long a call may wait: not at all, for some nanoseconds, or for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timeout(i64);
+
+impl Timeout {
+    /// Never wait: what cannot be done at once fails with `EAGAIN`.
+    pub const NEVER_WAIT: Timeout = Timeout(0);
+    /// Wait without a limit.
+    pub const FOREVER: Timeout = Timeout(i64::MAX);
+
+    /// The C ABI's form: zero or less never waits, `i64::MAX` is for ever.
+    pub const fn from_nanoseconds(nanoseconds: i64) -> Timeout {
+        Timeout(if nanoseconds < 0 { 0 } else { nanoseconds })
+    }
+
+    fn is_forever(self) -> bool {
+        self == Timeout::FOREVER
+    }
+}
+
+impl From<Duration> for Timeout {
+    /// A duration beyond 292 years is for ever.
+    fn from(duration: Duration) -> Timeout {
+        Timeout(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<Option<Duration>> for Timeout {
+    /// `None` waits for ever.
+    fn from(duration: Option<Duration>) -> Timeout {
+        duration.map_or(Timeout::FOREVER, Timeout::from)
+    }
+}
+
+/// A timeout together with the token that may end the wait before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait<'a> {
+    timeout: Timeout,
+    stop: Option<&'a Stop>,
+}
+
+impl<'a> Wait<'a> {
+    /// Waits as long as `timeout` says, and no longer than until `stop` is requested.
+    pub fn new(timeout: impl Into<Timeout>, stop: Option<&'a Stop>) -> Wait<'a> {
+        Wait { timeout: timeout.into(), stop }
+    }
+
+    /// Waits without a limit.
+    pub const FOREVER: Wait<'static> = Wait { timeout: Timeout::FOREVER, stop: None };
+    /// Does not wait.
+    pub const NEVER: Wait<'static> = Wait { timeout: Timeout::NEVER_WAIT, stop: None };
+}
+
+impl<T: Into<Timeout>> From<T> for Wait<'_> {
+    fn from(timeout: T) -> Self {
+        Wait { timeout: timeout.into(), stop: None }
+    }
+}
+
+impl<'a> From<&'a Stop> for Wait<'a> {
+    /// For ever, or until the token is requested.
+    fn from(stop: &'a Stop) -> Self {
+        Wait { timeout: Timeout::FOREVER, stop: Some(stop) }
+    }
+}
+
+/// Ends waits from a signal handler or from another thread: each then fails with `ECANCELED`.
+///
+/// Clones are the same token. It costs one descriptor. After `fork` parent and child share it: a request in either ends the waits of both.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    inner: Arc<StopInner>,
+}
+
+#[derive(Debug)]
+struct StopInner {
+    requested: AtomicBool,
+    event: OwnedFd,
+}
+
+impl Stop {
+    /// A token that is not requested. Fails with `EMFILE` or `ENFILE` when no descriptor is left.
+    pub fn new() -> Result<Stop> {
+        // SAFETY: eventfd has no memory-safety preconditions.
+        let raw = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }).during("create stop token")?;
+        // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+        let event = unsafe { OwnedFd::from_raw_fd(raw) };
+        Ok(Stop { inner: Arc::new(StopInner { requested: AtomicBool::new(false), event }) })
+    }
+
+    /// Ends every wait that uses the token, now and until [`reset`](Stop::reset). Async-signal-safe; errno is left as it was.
+    pub fn request(&self) {
+        let saved = Errno::last_raw();
+        self.inner.requested.store(true, Ordering::SeqCst);
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: the buffer is valid for its length. A full counter fails with EAGAIN and is readable all the same.
+        unsafe { libc::write(self.inner.event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        Errno::set_raw(saved);
+    }
+
+    /// Makes the token usable again. A request that comes at the same time may be lost.
+    pub fn reset(&self) {
+        self.inner.requested.store(false, Ordering::SeqCst);
+        let mut counter = [0u8; 8];
+        // SAFETY: the buffer is valid for its length. An empty counter fails with EAGAIN, which is what we want of it.
+        unsafe { libc::read(self.inner.event.as_raw_fd(), counter.as_mut_ptr().cast(), counter.len()) };
+    }
+
+    /// Whether a request stands. Async-signal-safe.
+    pub fn is_requested(&self) -> bool {
+        self.inner.requested.load(Ordering::SeqCst)
+    }
+
+    /// Also sees a request that another process made through an inherited token.
+    fn is_requested_anywhere(&self) -> bool {
+        self.is_requested() || self.note_if(poll_now(self.as_fd()))
+    }
+
+    fn note_if(&self, readable: bool) -> bool {
+        if readable {
+            self.inner.requested.store(true, Ordering::SeqCst);
+        }
+        readable
+    }
+}
+
+impl AsFd for Stop {
+    /// Readable while a request stands.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.event.as_fd()
+    }
+}
+
+/// Now, on the clock that every deadline uses: `CLOCK_MONOTONIC`, in nanoseconds.
+pub(crate) fn now() -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec to write to; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    i64::from(time.tv_sec) * 1_000_000_000 + i64::from(time.tv_nsec)
+}
+
+fn timespec(nanoseconds: i64) -> libc::timespec {
+    libc::timespec {
+        tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
+        tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
+    }
+}
+
+/// The progress of one call's wait.
+///
+/// A call makes its attempt; if that would block, it asks the deadline to [`ready`](Deadline::ready), [`pause`](Deadline::pause) or
+/// [`until`](Deadline::until), each of which fails when there is no time left, and tries again.
+#[derive(Debug)]
+pub struct Deadline<'a> {
+    operation: &'static str,
+    wait: Wait<'a>,
+    at: Option<i64>,
+    next_pause: i64,
+}
+
+impl<'a> Deadline<'a> {
+    /// The deadline of one call of `operation`. The clock starts at the first sleep.
+    pub fn new(operation: &'static str, wait: impl Into<Wait<'a>>) -> Deadline<'a> {
+        Deadline { operation, wait: wait.into(), at: None, next_pause: 50_000 }
+    }
+
+    /// Whether one plain blocking call will do: no limit and no token.
+    pub fn is_plain(&self) -> bool {
+        self.wait.timeout.is_forever() && self.wait.stop.is_none()
+    }
+
+    /// Whether the caller does not want to wait at all.
+    pub fn never_waits(&self) -> bool {
+        self.wait.timeout == Timeout::NEVER_WAIT
+    }
+
+    /// The nanoseconds that are left for a sleep, `None` for ever.
+    ///
+    /// Fails with `EAGAIN` if the caller does not wait, `ETIMEDOUT` if time is up, `ECANCELED` if the token is requested.
+    pub fn remaining(&mut self) -> Result<Option<i64>> {
+        if self.never_waits() {
+            return Err(Error::os(self.operation, Errno::EAGAIN));
+        }
+        if self.wait.stop.is_some_and(Stop::is_requested) {
+            return Err(Error::os(self.operation, Errno::ECANCELED));
+        }
+        if self.wait.timeout.is_forever() {
+            return Ok(None);
+        }
+        let now = now();
+        let at = *self.at.get_or_insert_with(|| now.saturating_add(self.wait.timeout.0));
+        if at <= now {
+            return Err(Error::os(self.operation, Errno::ETIMEDOUT));
+        }
+        Ok(Some(at - now))
+    }
+
+    /// Sleeps until `descriptor` is ready for `events` (`POLLIN`, `POLLOUT`), or has hung up.
+    pub fn ready(&mut self, descriptor: BorrowedFd<'_>, events: libc::c_short) -> Result<()> {
+        loop {
+            let remaining = self.remaining()?;
+            let stop = self.wait.stop.map_or(-1, |stop| stop.as_fd().as_raw_fd());
+            let mut polled = [
+                libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 },
+                libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 },
+            ];
+            poll(&mut polled, remaining).during(self.operation)?;
+            if polled[0].revents & libc::POLLNVAL != 0 {
+                return Err(Error::os(self.operation, Errno::EBADF));
+            }
+            if polled[0].revents != 0 {
+                return Ok(());
+            }
+            self.note_stop(polled[1].revents);
+        }
+    }
+
+    /// Sleeps before the next probe of something that cannot wake us: 50 µs at first, 10 ms in the end.
+    pub fn pause(&mut self) -> Result<()> {
+        let remaining = self.remaining()?.unwrap_or(i64::MAX);
+        let length = self.next_pause.min(remaining);
+        self.next_pause = (self.next_pause * 2).min(10_000_000);
+        let stop = self.wait.stop.map_or(-1, |stop| stop.as_fd().as_raw_fd());
+        let mut polled = [libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }];
+        poll(&mut polled, Some(length)).during(self.operation)?;
+        self.note_stop(polled[0].revents);
+        Ok(())
+    }
+
+    /// The end of the next sleep that can see no descriptor, at most `longest` nanoseconds from now, on the monotonic clock.
+    pub fn until(&mut self, longest: i64) -> Result<libc::timespec> {
+        let length = self.slice(longest)?;
+        Ok(timespec(now().saturating_add(length)))
+    }
+
+    /// The length of the next sleep that can see no descriptor, in nanoseconds, at most `longest`.
+    pub fn slice(&mut self, longest: i64) -> Result<i64> {
+        let remaining = self.remaining()?.unwrap_or(i64::MAX).min(longest);
+        match self.wait.stop {
+            None => Ok(remaining),
+            Some(stop) if stop.is_requested_anywhere() => Err(Error::os(self.operation, Errno::ECANCELED)),
+            Some(_) => Ok(remaining.min(STOP_SLICE)),
+        }
+    }
+
+    fn note_stop(&self, revents: libc::c_short) {
+        if let Some(stop) = self.wait.stop {
+            stop.note_if(revents & libc::POLLIN != 0);
+        }
+    }
+}
+
+/// One ppoll; a signal ends it early, like an event. `None` has no limit.
+fn poll(polled: &mut [libc::pollfd], nanoseconds: Option<i64>) -> std::result::Result<(), Errno> {
+    let limit = nanoseconds.map(timespec);
+    let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the array is valid for its length, the limit is NULL or a valid timespec, no mask is given.
+    match check(unsafe { libc::ppoll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, limit, std::ptr::null()) }) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether a descriptor is readable at this moment.
+fn poll_now(descriptor: BorrowedFd<'_>) -> bool {
+    let mut polled = [libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+    poll(&mut polled, Some(0)).is_ok() && polled[0].revents & libc::POLLIN != 0
+}
+
+/// Repeats `attempt` while it fails with one of `errnos`, for as long as `patience` lasts; then gives its last error.
+///
+/// For objects that another process is about to create.
+pub(crate) fn await_creator<T>(
+    operation: &'static str,
+    patience: Timeout,
+    may_come: impl Fn(&Error) -> bool,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let mut deadline = Deadline::new(operation, patience);
+    loop {
+        match attempt() {
+            Err(error) if may_come(&error) => {
+                if deadline.pause().is_err() {
+                    return Err(error);
+                }
+            }
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_waiting_and_running_out_are_told_apart() {
+        let stop = Stop::new().unwrap();
+        let never = Deadline::new("wait", Timeout::NEVER_WAIT).ready(stop.as_fd(), libc::POLLIN).unwrap_err();
+        assert!(never.is(Errno::EAGAIN));
+        let before = now();
+        let late = Deadline::new("wait", Duration::from_millis(20)).ready(stop.as_fd(), libc::POLLIN).unwrap_err();
+        assert!(late.is(Errno::ETIMEDOUT));
+        assert!(now() - before >= 20_000_000);
+    }
+
+    #[test]
+    fn a_stop_token_ends_every_kind_of_sleep() {
+        let idle = Stop::new().unwrap();
+        let stop = Stop::new().unwrap();
+        stop.request();
+        let mut deadline = Deadline::new("wait", &stop);
+        assert!(deadline.ready(idle.as_fd(), libc::POLLIN).unwrap_err().is(Errno::ECANCELED));
+        assert!(deadline.pause().unwrap_err().is(Errno::ECANCELED));
+        assert!(deadline.slice(1).unwrap_err().is(Errno::ECANCELED));
+        stop.reset();
+        assert!(!stop.is_requested_anywhere());
+        assert_eq!(Deadline::new("wait", &stop).slice(i64::MAX).unwrap(), STOP_SLICE);
+    }
+
+    #[test]
+    fn a_request_from_another_thread_wakes_a_sleeper() {
+        let idle = Stop::new().unwrap();
+        let stop = Stop::new().unwrap();
+        let other = stop.clone();
+        std::thread::scope(|scope| {
+            scope.spawn(move || other.request());
+            assert!(Deadline::new("wait", &stop).ready(idle.as_fd(), libc::POLLIN).unwrap_err().is(Errno::ECANCELED));
+        });
+    }
+
+    #[test]
+    fn extreme_timeouts_do_not_overflow() {
+        assert_eq!(Timeout::from_nanoseconds(i64::MIN), Timeout::NEVER_WAIT);
+        assert_eq!(Timeout::from(Duration::MAX), Timeout::FOREVER);
+        let mut deadline = Deadline::new("wait", Timeout::from_nanoseconds(i64::MAX - 1));
+        assert!(deadline.remaining().unwrap().unwrap() > 0);
+        assert!(deadline.until(i64::MAX).is_ok());
+    }
+
+    #[test]
+    fn a_closed_descriptor_is_an_error_and_no_hang() {
+        // SAFETY: the number is far above any limit, so it names no descriptor, and it is not closed by the borrow.
+        let closed = unsafe { BorrowedFd::borrow_raw(i32::MAX - 1) };
+        assert!(Deadline::new("wait", Wait::FOREVER).ready(closed, libc::POLLIN).unwrap_err().is(Errno::EBADF));
+    }
+}
