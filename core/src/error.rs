@@ -78,7 +78,7 @@ impl Failure {
 }
 
 /// Why an operation failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// What the kernel or the C library said, or would have said.
     Os(Errno),
