@@ -1,0 +1,6 @@
+//! What the tests of this crate share.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+pub mod process;
+pub mod shared;
+pub mod stepper;

@@ -1,0 +1,77 @@
+//! Runs a child one instruction at a time and kills it at a chosen one: [ptrace(2)](https://man7.org/linux/man-pages/man2/ptrace.2.html).
+
+use std::time::{Duration, Instant};
+
+use super::process::Child;
+
+/// How a single step ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The child has executed one instruction, or entered a signal handler.
+    Done,
+    /// The instruction is a system call that sleeps. The step goes on; ask again with [`Stepper::finish`].
+    Sleeping,
+    /// The child has exited with this status.
+    Exited(i32),
+}
+
+/// A traced child that stands still between two instructions.
+pub struct Stepper {
+    child: Child,
+}
+
+impl Stepper {
+    /// Starts a child that runs `prepare` at full speed and stops itself right before `work`.
+    pub fn start(prepare: impl FnOnce(), work: impl FnOnce() -> i32) -> Stepper {
+        let child = Child::fork(|| {
+            prepare();
+            // SAFETY: the child asks to be traced by its parent and stops itself.
+            unsafe {
+                assert_eq!(libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0), 0);
+                libc::raise(libc::SIGSTOP);
+            }
+            work()
+        });
+        let mut status = 0;
+        // SAFETY: the child is ours and the status valid to write to.
+        assert_eq!(unsafe { libc::waitpid(child.id(), &mut status, 0) }, child.id());
+        assert!(libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP, "{status:#x}");
+        Stepper { child }
+    }
+
+    /// Executes one instruction.
+    pub fn step(&mut self) -> Step {
+        // SAFETY: the child is traced by us and stopped; no signal is passed on.
+        assert_eq!(unsafe { libc::ptrace(libc::PTRACE_SINGLESTEP, self.child.id(), 0, 0) }, 0);
+        self.finish(Duration::from_millis(20))
+    }
+
+    /// Waits for a step to end; gives [`Step::Sleeping`] when it has not after `patience`.
+    pub fn finish(&mut self, patience: Duration) -> Step {
+        let limit = Instant::now() + patience;
+        let mut status = 0;
+        for attempt in 0u64.. {
+            // SAFETY: the child is ours and the status valid to write to.
+            let found = unsafe { libc::waitpid(self.child.id(), &mut status, libc::WNOHANG) };
+            if found == self.child.id() {
+                break;
+            }
+            if attempt % 256 == 255 {
+                if Instant::now() > limit {
+                    return Step::Sleeping;
+                }
+                std::thread::yield_now();
+            }
+        }
+        if libc::WIFSTOPPED(status) {
+            return Step::Done;
+        }
+        self.child.forget();
+        Step::Exited(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) })
+    }
+
+    /// Kills the child where it stands, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill();
+    }
+}
