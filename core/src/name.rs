@@ -10,6 +10,7 @@ use nix::errno::Errno;
 
 use crate::descriptor::c_path;
 use crate::error::{Error, Failure, Result, check};
+use crate::process::Birth;
 
 /// The longest name of a file on Linux, in bytes.
 pub const LONGEST_NAME: usize = 255;
@@ -116,6 +117,41 @@ pub(crate) fn unlink_if_same(path: &str, identity: Identity) -> std::result::Res
         return Ok(());
     }
     unlink(path)
+}
+
+/// A name that its maker removes when it is done with the object: not in a child made by `fork`, and not if another object has taken the name.
+#[derive(Debug)]
+pub(crate) struct OwnedName {
+    path: String,
+    identity: Identity,
+    /// `None` once the name is to stay.
+    birth: Option<Birth>,
+}
+
+impl OwnedName {
+    /// The name that this process has just given to an object.
+    pub(crate) fn new(path: String, identity: Identity) -> OwnedName {
+        OwnedName { path, identity, birth: Some(Birth::now()) }
+    }
+
+    /// The path.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Leaves the name where it is, for good.
+    pub(crate) fn keep(mut self) {
+        self.birth = None;
+    }
+}
+
+impl Drop for OwnedName {
+    fn drop(&mut self) {
+        if self.birth.is_some_and(Birth::is_here) {
+            // Nobody is left to tell if the directory does not let us.
+            let _ = unlink_if_same(&self.path, self.identity);
+        }
+    }
 }
 
 /// `unlink(2)`.

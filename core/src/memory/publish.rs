@@ -1,0 +1,209 @@
+//! Files that are complete before they have a name.
+//!
+//! The classic order, create, set the size, fill, lets an opener in between meet an empty object, and its first access is SIGBUS. Here the file has no
+//! name (`O_TMPFILE`) until it has its size, its pages, its permissions and its content; `linkat` then gives the name in one exclusive step. A
+//! creator that is killed on the way leaves nothing behind.
+//!
+//! The pages are reserved at once: a full `/dev/shm` is an error here, and not a signal at some later store.
+//!
+//! [open(2)](https://man7.org/linux/man-pages/man2/open.2.html), [linkat(2)](https://man7.org/linux/man-pages/man2/linkat.2.html),
+//! [fallocate(2)](https://man7.org/linux/man-pages/man2/fallocate.2.html)
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::errno::Errno;
+
+use super::Access;
+use crate::descriptor::{c_path, open_raw, set_permissions, status};
+use crate::error::{Context, Error, Result, check, human_size};
+use crate::name::{self, Identity};
+
+/// Where glibc and musl keep POSIX shared memory and named semaphores.
+pub(crate) const DIRECTORY: &str = "/dev/shm";
+
+/// How much is reserved per call. fallocate starts over when a signal interrupts it, so a large piece under a storm of signals never ends.
+const PIECE: u64 = 1 << 20;
+
+/// A file that has no name yet.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    descriptor: OwnedFd,
+    /// Where the file system has no nameless files: the name for the time being.
+    name_for_now: Option<NameForNow>,
+}
+
+/// A name that goes when the draft goes, published or not.
+#[derive(Debug)]
+struct NameForNow(String);
+
+impl Drop for NameForNow {
+    fn drop(&mut self) {
+        let _ = name::unlink(&self.0);
+    }
+}
+
+impl Draft {
+    /// Makes a file of `size` zero bytes with exactly these permissions; `reserve` sees to it that there is room for every byte.
+    pub(crate) fn create(
+        operation: &'static str,
+        directory: &str,
+        size: usize,
+        mode: u32,
+        group: Option<u32>,
+        reserve: bool,
+    ) -> Result<Draft> {
+        let draft = Draft::without_size(directory).during_on(operation, directory)?;
+        set_permissions(draft.descriptor(), mode, group).during(operation)?;
+        set_size(operation, draft.descriptor(), 0, size, reserve)?;
+        Ok(draft)
+    }
+
+    fn without_size(directory: &str) -> std::result::Result<Draft, Errno> {
+        match open_raw(directory, libc::O_TMPFILE | libc::O_RDWR, 0o600) {
+            // O_TMPFILE contains O_DIRECTORY: an old kernel or file system takes it for an attempt to write a directory.
+            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOSYS) => Draft::with_temporary_name(directory),
+            Err(errno) => Err(errno),
+            Ok(descriptor) => Ok(Draft { descriptor, name_for_now: None }),
+        }
+    }
+
+    fn with_temporary_name(directory: &str) -> std::result::Result<Draft, Errno> {
+        loop {
+            let path = format!("{directory}/.unipc-{}", unusual_suffix());
+            match open_raw(&path, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW, 0o600) {
+                Ok(descriptor) => return Ok(Draft { descriptor, name_for_now: Some(NameForNow(path)) }),
+                Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// The open file.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// What tells this file from others of the same name.
+    pub(crate) fn identity(&self) -> std::result::Result<Identity, Errno> {
+        Ok(Identity::of(&status(self.descriptor())?))
+    }
+
+    /// Gives the file its name, exclusively: `EEXIST` if it is taken, and the draft can try another.
+    pub(crate) fn publish(&self, path: &str) -> std::result::Result<(), Errno> {
+        let from = match &self.name_for_now {
+            Some(name) => name.0.clone(),
+            None => format!("/proc/self/fd/{}", self.descriptor.as_raw_fd()),
+        };
+        let (from, to) = (c_path(&from)?, c_path(path)?);
+        // SAFETY: both paths are NUL-terminated and live through the call.
+        check(unsafe {
+            libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW)
+        })?;
+        Ok(())
+    }
+
+    /// The open file, and no draft any more.
+    pub(crate) fn into_descriptor(self) -> OwnedFd {
+        self.descriptor
+    }
+}
+
+/// A suffix that no other process and no other call of this one is likely to use; the name is taken exclusively all the same.
+pub(crate) fn unusual_suffix() -> String {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}-{:x}-{:x}", std::process::id(), crate::wait::now(), call)
+}
+
+/// Makes the object `size` bytes large, which was `old` bytes; `reserve` first sees to it that there is room for what is added.
+///
+/// On failure the size is what it was. `ENOSPC` says how much is left.
+pub(crate) fn set_size(operation: &'static str, descriptor: BorrowedFd<'_>, old: u64, size: usize, reserve: bool) -> Result<()> {
+    let length = libc::off_t::try_from(size).map_err(|_| too_large(operation, size))?;
+    if reserve && let Err(errno) = reserve_pieces(descriptor, old, size as u64) {
+        // What was reserved before the failure is given back.
+        // SAFETY: ftruncate takes integers.
+        unsafe { libc::ftruncate(descriptor.as_raw_fd(), old as libc::off_t) };
+        return Err(no_room(operation, descriptor, errno, size as u64 - old.min(size as u64)));
+    }
+    loop {
+        // SAFETY: ftruncate takes integers.
+        match check(unsafe { libc::ftruncate(descriptor.as_raw_fd(), length) }) {
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Error::os(operation, errno).hint(format!("{} were asked for", human_size(size as u64)))),
+        }
+    }
+}
+
+fn reserve_pieces(descriptor: BorrowedFd<'_>, from: u64, to: u64) -> std::result::Result<(), Errno> {
+    let mut at = from;
+    while at < to {
+        let length = PIECE.min(to - at);
+        // SAFETY: fallocate takes integers.
+        match check(unsafe { libc::fallocate(descriptor.as_raw_fd(), 0, at as libc::off_t, length as libc::off_t) }) {
+            Ok(_) => at += length,
+            Err(Errno::EINTR) => {}
+            // A file system that cannot reserve cannot be asked to.
+            Err(Errno::EOPNOTSUPP) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn too_large(operation: &'static str, size: usize) -> Error {
+    Error::os(operation, Errno::EINVAL).hint(format!("{size} bytes are more than any object can have"))
+}
+
+#[cold]
+fn no_room(operation: &'static str, descriptor: BorrowedFd<'_>, errno: Errno, needed: u64) -> Error {
+    let error = Error::os(operation, errno);
+    match nix::sys::statvfs::fstatvfs(descriptor) {
+        Ok(status) if errno == Errno::ENOSPC => {
+            let left = status.blocks_available() as u64 * status.fragment_size() as u64;
+            let (left, needed) = (human_size(left), human_size(needed));
+            error.hint(format!("the file system has {left} left, {needed} are needed"))
+        }
+        _ => error.hint(format!("{} are needed", human_size(needed))),
+    }
+}
+
+/// Opens an object by its path: a regular file, not through a link, and not a stranger's.
+pub(crate) fn open_object(
+    operation: &'static str,
+    path: &str,
+    name: &str,
+    access: Access,
+    any_owner: bool,
+) -> Result<(OwnedFd, libc::stat)> {
+    let mode = match access {
+        Access::ReadWrite => libc::O_RDWR,
+        Access::ReadOnly => libc::O_RDONLY,
+    };
+    // O_NONBLOCK: a FIFO that somebody planted under the name does not hold us up.
+    let descriptor = match open_raw(path, mode | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0) {
+        Ok(descriptor) => descriptor,
+        Err(errno) => return Err(explain_open(operation, path, name, errno)),
+    };
+    let status = status(descriptor.as_fd()).during_on(operation, name)?;
+    if name::kind(&status) != libc::S_IFREG {
+        return Err(name::wrong_kind(operation, name, "a regular file", &status));
+    }
+    name::trust_owner(operation, name, status.st_uid, any_owner)?;
+    Ok((descriptor, status))
+}
+
+/// A directory or link under the name is told as such, not as EISDIR and ELOOP alone.
+#[cold]
+fn explain_open(operation: &'static str, path: &str, name: &str, errno: Errno) -> Error {
+    match name::status(path) {
+        Ok(status) if name::kind(&status) != libc::S_IFREG => name::wrong_kind(operation, name, "a regular file", &status),
+        Ok(status) if errno == Errno::EACCES => {
+            let remedy = format!("it belongs to user {} and has mode {:#o}", status.st_uid, status.st_mode & 0o7777);
+            Error::os(operation, errno).on(name).hint(remedy)
+        }
+        _ => Error::os(operation, errno).on(name),
+    }
+}

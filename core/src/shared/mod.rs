@@ -1,0 +1,3 @@
+//! What the structures in shared memory are made of.
+
+pub(crate) mod racing;

@@ -1,0 +1,194 @@
+//! Named semaphores: the objects that `sem_open` gives, in `/dev/shm/sem.NAME`.
+//!
+//! Two races spoil the ordinary use. A creator that opens the file first and initialises it second is met half-way by an opener: here the semaphore
+//! is complete before it has a name. And `sem_open` with `O_CREAT` adopts whatever somebody has planted under the name, with whatever value it
+//! has: here [`create`](PosixSemaphore::create) is exclusive, and [`open`](PosixSemaphore::open) looks at the owner.
+//!
+//! A named semaphore has no owner of units: what a process that is killed held is lost. [`Semaphore::recovering`](super::Semaphore::recovering)
+//! does not lose it.
+//!
+//! [sem_overview(7)](https://man7.org/linux/man-pages/man7/sem_overview.7.html),
+//! [sem_open(3)](https://man7.org/linux/man-pages/man3/sem_open.3.html)
+
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+use libc::sem_t;
+use nix::errno::Errno;
+
+use super::LARGEST_VALUE;
+use crate::error::{Context, Error, Failure, Result, check};
+use crate::memory::publish::{DIRECTORY, Draft, open_object};
+use crate::memory::{Access, Mapping};
+use crate::name::{self, LONGEST_NAME, OwnedName};
+use crate::sync::{LONGEST_SLEEP, native};
+use crate::wait::{Deadline, Timeout, Wait, await_creator};
+
+/// What glibc puts before the name of a semaphore's file.
+const PREFIX: &str = "sem.";
+
+/// How a named semaphore is made and opened.
+#[derive(Debug, Clone)]
+pub struct PosixSemaphoreOptions {
+    /// Create: how many units are free at first, at most `i32::MAX`.
+    pub value: u32,
+    /// Create: the permissions, set whatever the umask says; 0 is 0600.
+    pub mode: u32,
+    /// Create: the group, by name or number.
+    pub group: Option<String>,
+    /// Open: accept a semaphore of a user other than oneself and root.
+    pub any_owner: bool,
+    /// Create: remove the name when the creator drops its handle.
+    pub temporary: bool,
+    /// Open: how long to wait for another process to create it.
+    pub wait_for_creator: Timeout,
+}
+
+impl Default for PosixSemaphoreOptions {
+    /// No unit free, for the owner alone, not waiting for a creator.
+    fn default() -> Self {
+        PosixSemaphoreOptions {
+            value: 0,
+            mode: 0,
+            group: None,
+            any_owner: false,
+            temporary: false,
+            wait_for_creator: Timeout::NEVER_WAIT,
+        }
+    }
+}
+
+/// A named semaphore. It costs one mapping and no descriptor, works in children made by `fork`, and stays until it is unlinked.
+#[derive(Debug)]
+pub struct PosixSemaphore {
+    mapping: Mapping,
+    /// Held for its drop.
+    _temporary: Option<OwnedName>,
+}
+
+impl PosixSemaphore {
+    /// Creates the semaphore, exclusively: `EEXIST` if the name is taken.
+    pub fn create(name: &str, options: &PosixSemaphoreOptions) -> Result<PosixSemaphore> {
+        const OPERATION: &str = "create named semaphore";
+        let path = path(OPERATION, name)?;
+        let mode = name::permissions(OPERATION, options.mode)?;
+        let group = options.group.as_deref().map(|group| name::group(OPERATION, group)).transpose()?;
+        let draft = Draft::create(OPERATION, DIRECTORY, size_of::<sem_t>(), mode, group, true)?;
+        let mapping = Mapping::of(draft.descriptor(), size_of::<sem_t>(), Access::ReadWrite).during_on(OPERATION, name)?;
+        initialise(&mapping, OPERATION, options.value)?;
+        let identity = draft.identity().during_on(OPERATION, name)?;
+        draft.publish(&path).during_on(OPERATION, name)?;
+        Ok(PosixSemaphore { mapping, _temporary: options.temporary.then(|| OwnedName::new(path, identity)) })
+    }
+
+    /// Opens a semaphore that exists.
+    ///
+    /// Errors: `ENOENT`; `EPERM` if it belongs to another user; `ELOOP` for a link; [`Failure::WrongKind`] for what is no regular file;
+    /// [`Failure::WrongSize`] for a file that this C library's `sem_open` has not made.
+    pub fn open(name: &str, options: &PosixSemaphoreOptions) -> Result<PosixSemaphore> {
+        const OPERATION: &str = "open named semaphore";
+        let path = path(OPERATION, name)?;
+        let missing = |error: &Error| error.is(Errno::ENOENT);
+        await_creator(OPERATION, options.wait_for_creator, missing, || open(OPERATION, name, &path, options.any_owner))
+    }
+
+    /// Opens the semaphore, or creates it if there is none. The value counts only for the one who creates.
+    pub fn open_or_create(name: &str, options: &PosixSemaphoreOptions) -> Result<PosixSemaphore> {
+        let at_once = PosixSemaphoreOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
+        loop {
+            match PosixSemaphore::open(name, &at_once) {
+                Err(error) if error.is(Errno::ENOENT) => {}
+                other => return other,
+            }
+            match PosixSemaphore::create(name, options) {
+                Err(error) if error.is(Errno::EEXIST) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Removes the name. Who has the semaphore open goes on using it.
+    pub fn unlink(name: &str) -> Result<()> {
+        const OPERATION: &str = "unlink named semaphore";
+        name::unlink(&path(OPERATION, name)?).during_on(OPERATION, name)
+    }
+
+    /// Takes a unit. Errors: `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]).
+    pub fn wait<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
+        const OPERATION: &str = "wait for named semaphore";
+        // SAFETY: the mapping holds an initialised semaphore.
+        if unsafe { libc::sem_trywait(self.native()) } == 0 {
+            return Ok(());
+        }
+        self.wait_sleeping(OPERATION, Deadline::new(OPERATION, wait))
+    }
+
+    /// Takes a unit if one is free: else `EAGAIN`.
+    pub fn try_wait(&self) -> Result<()> {
+        self.wait(Wait::NEVER)
+    }
+
+    /// Gives a unit back, and wakes one who waits. `EOVERFLOW` beyond `i32::MAX`.
+    pub fn post(&self) -> Result<()> {
+        // SAFETY: the mapping holds an initialised semaphore.
+        check(unsafe { libc::sem_post(self.native()) }).during("post named semaphore")?;
+        Ok(())
+    }
+
+    /// How many units are free at this moment.
+    pub fn value(&self) -> Result<u32> {
+        let mut value = 0;
+        // SAFETY: the mapping holds an initialised semaphore; the value is valid to write to.
+        check(unsafe { libc::sem_getvalue(self.native(), &mut value) }).during("read named semaphore")?;
+        // POSIX lets a system tell the number of sleepers as a negative value.
+        Ok(value.max(0) as u32)
+    }
+
+    /// A waker may be killed before it rings, as in [`Semaphore`](super::Semaphore), so no sleep is longer than half a second.
+    #[cold]
+    fn wait_sleeping(&self, operation: &'static str, mut deadline: Deadline<'_>) -> Result<()> {
+        loop {
+            let until = deadline.until(LONGEST_SLEEP)?;
+            // SAFETY: the mapping holds an initialised semaphore.
+            match check(unsafe { native::wait_until(self.native(), until) }) {
+                Ok(_) => return Ok(()),
+                Err(Errno::ETIMEDOUT | Errno::EINTR) => {}
+                Err(errno) => return Err(Error::os(operation, errno)),
+            }
+        }
+    }
+
+    fn native(&self) -> *mut sem_t {
+        self.mapping.as_ptr().cast()
+    }
+}
+
+fn path(operation: &'static str, name: &str) -> Result<String> {
+    let name = name::object_name(operation, name, LONGEST_NAME - PREFIX.len())?;
+    Ok(format!("{DIRECTORY}/{PREFIX}{name}"))
+}
+
+fn open(operation: &'static str, name: &str, path: &str, any_owner: bool) -> Result<PosixSemaphore> {
+    let (descriptor, status) = open_object(operation, path, name, Access::ReadWrite, any_owner)?;
+    if status.st_size != size_of::<sem_t>() as i64 {
+        let remedy = format!("a semaphore has {} bytes, this file {}", size_of::<sem_t>(), status.st_size);
+        return Err(Error::failure(operation, Failure::WrongSize).on(name).hint(remedy));
+    }
+    let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadWrite)
+        .during_on(operation, name)?;
+    Ok(PosixSemaphore { mapping, _temporary: None })
+}
+
+fn initialise(mapping: &Mapping, operation: &'static str, value: u32) -> Result<()> {
+    if value > LARGEST_VALUE {
+        let remedy = format!("the value is {value}, the limit {LARGEST_VALUE}");
+        return Err(Error::os(operation, Errno::EINVAL).hint(remedy));
+    }
+    let mut semaphore = MaybeUninit::<sem_t>::zeroed();
+    // SAFETY: the place is local and valid; 1 makes it process-shared.
+    check(unsafe { libc::sem_init(semaphore.as_mut_ptr(), 1, value) }).during(operation)?;
+    // SAFETY: the mapping has room for it, page-aligned, and nobody else knows the object yet. A sem_t may be moved before its first use: it is
+    // the bytes that sem_open writes into a new file, too.
+    unsafe { mapping.as_ptr().cast::<MaybeUninit<sem_t>>().write(semaphore) };
+    Ok(())
+}

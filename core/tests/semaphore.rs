@@ -1,0 +1,313 @@
+//! Semaphores between real processes: in place, recovering, and by name.
+
+mod support;
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use support::process::Child;
+use support::shared::SharedPages;
+use support::stepper::{Step, Stepper};
+use unipc::sync::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
+use unipc::{Failure, Stop, Timeout, Wait};
+
+/// A hang, generously.
+const HANG: Duration = Duration::from_secs(20);
+
+#[repr(C)]
+struct Pool {
+    units: Semaphore,
+    inside: AtomicI64,
+    phase: AtomicU32,
+}
+
+fn pool(semaphore: Semaphore) -> SharedPages<Pool> {
+    let pool = SharedPages::<Pool>::zeroed();
+    // SAFETY: the pages are mapped and nobody uses the semaphore yet.
+    unsafe { Semaphore::init(&raw mut (*pool.as_ptr()).units, semaphore) };
+    pool
+}
+
+fn pause_for_ever() -> ! {
+    loop {
+        // SAFETY: sleeps until killed.
+        unsafe { libc::pause() };
+    }
+}
+
+fn wait_for_phase(pool: &Pool, phase: u32) {
+    while pool.phase.load(Ordering::Acquire) < phase {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn zero_bytes_are_a_semaphore_of_value_zero() {
+    let pool = SharedPages::<Pool>::zeroed();
+    assert!(pool.units.try_wait().unwrap_err().is(Errno::EAGAIN));
+    assert!(pool.units.wait(Duration::from_millis(20)).unwrap_err().is(Errno::ETIMEDOUT));
+    let waiter = Child::fork(|| i32::from(pool.units.wait(HANG).is_err()));
+    pool.units.post().unwrap();
+    assert_eq!(waiter.wait(), 0);
+    assert_eq!(pool.units.value().unwrap(), 0);
+}
+
+#[test]
+fn never_more_inside_than_units() {
+    for semaphore in [Semaphore::new(3).unwrap(), Semaphore::recovering(3).unwrap()] {
+        let pool = pool(semaphore);
+        let children: Vec<Child> = (0..12)
+            .map(|_| {
+                Child::fork(|| {
+                    for _ in 0..300 {
+                        if pool.units.wait(HANG).is_err() {
+                            return 1;
+                        }
+                        let inside = pool.inside.fetch_add(1, Ordering::SeqCst) + 1;
+                        if inside > 3 {
+                            return 2;
+                        }
+                        pool.inside.fetch_sub(1, Ordering::SeqCst);
+                        if pool.units.post().is_err() {
+                            return 3;
+                        }
+                    }
+                    0
+                })
+            })
+            .collect();
+        for child in children {
+            assert_eq!(child.wait(), 0);
+        }
+        assert_eq!(pool.units.value().unwrap(), 3);
+    }
+}
+
+#[test]
+fn a_dead_holders_units_come_back() {
+    let pool = pool(Semaphore::recovering(2).unwrap());
+    let mut holder = Child::fork(|| {
+        pool.units.wait(HANG).unwrap();
+        pool.units.wait(HANG).unwrap();
+        pool.phase.store(1, Ordering::Release);
+        pause_for_ever()
+    });
+    wait_for_phase(&pool, 1);
+    assert!(pool.units.try_wait().unwrap_err().is(Errno::EAGAIN), "a living holder keeps its units");
+    let waiter = Child::fork(|| {
+        pool.phase.store(2, Ordering::Release);
+        i32::from(pool.units.wait(HANG).is_err() || pool.units.wait(HANG).is_err())
+    });
+    wait_for_phase(&pool, 2);
+    holder.kill();
+    assert_eq!(waiter.wait(), 0);
+    // And without waiting: the second holder is dead by now, too.
+    assert!(pool.units.try_wait().is_ok());
+    assert!(pool.units.try_wait().is_ok());
+    assert!(pool.units.try_wait().unwrap_err().is(Errno::EAGAIN));
+}
+
+#[test]
+fn only_a_holder_gives_a_recovering_unit_back() {
+    let pool = pool(Semaphore::recovering(1).unwrap());
+    assert!(pool.units.post().unwrap_err().is(Errno::EPERM));
+    pool.units.wait(HANG).unwrap();
+    let child = Child::fork(|| i32::from(!pool.units.post().unwrap_err().is(Errno::EPERM)));
+    assert_eq!(child.wait(), 0, "a child does not hold its parent's unit");
+    pool.units.post().unwrap();
+    assert_eq!(pool.units.value().unwrap(), 1);
+}
+
+#[test]
+fn limits_are_errors() {
+    assert!(Semaphore::new(i32::MAX as u32 + 1).unwrap_err().is(Errno::EINVAL));
+    assert!(Semaphore::recovering(0).unwrap_err().is(Errno::EINVAL));
+    assert!(Semaphore::recovering(PLACES as u32).is_ok());
+    let error = Semaphore::recovering(PLACES as u32 + 1).unwrap_err();
+    assert!(error.to_string().contains("56"), "{error}");
+    let full = pool(Semaphore::new(i32::MAX as u32).unwrap());
+    assert!(full.units.post().unwrap_err().is(Errno::EOVERFLOW));
+    assert_eq!(full.units.value().unwrap(), i32::MAX as u32);
+}
+
+#[test]
+fn a_stop_token_ends_the_wait() {
+    for semaphore in [Semaphore::new(0).unwrap(), Semaphore::recovering(1).unwrap()] {
+        let pool = pool(semaphore);
+        let _ = pool.units.try_wait();
+        let stop = Stop::new().unwrap();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| pool.units.wait(&stop).unwrap_err().is(Errno::ECANCELED));
+            stop.request();
+            assert!(waiter.join().unwrap());
+        });
+    }
+}
+
+/// Kills a process at every instruction of wait and post; the unit is never lost, and never doubled.
+#[test]
+fn killed_at_every_instruction_a_recovering_unit_survives() {
+    let mut points = 0;
+    'points: loop {
+        let pool = pool(Semaphore::recovering(1).unwrap());
+        let warm_up = || {
+            let other = Semaphore::recovering(1).unwrap();
+            other.wait(HANG).unwrap();
+            other.post().unwrap();
+        };
+        let mut stepper = Stepper::start(warm_up, || {
+            let fine = pool.units.wait(HANG).is_ok() && pool.units.post().is_ok();
+            i32::from(!fine)
+        });
+        for _ in 0..points {
+            if let Step::Exited(status) = stepper.step() {
+                assert_eq!(status, 0);
+                break 'points;
+            }
+        }
+        stepper.kill();
+        pool.units.wait(HANG).expect("the unit comes back");
+        assert!(pool.units.try_wait().unwrap_err().is(Errno::EAGAIN), "one unit is one unit");
+        pool.units.post().unwrap();
+        points += 1;
+    }
+    println!("killed at {points} instructions of wait and post; failures: 0");
+    assert!(points > 50, "{points}");
+}
+
+/// A name that no other test, and no other run, uses; removed at the end.
+struct Name(String);
+
+impl Name {
+    fn new(what: &str) -> Name {
+        Name(format!("unipc-test-{what}-{}", std::process::id()))
+    }
+
+    fn path(&self) -> String {
+        format!("/dev/shm/sem.{}", self.0)
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let _ = PosixSemaphore::unlink(&self.0);
+    }
+}
+
+fn of_value(value: u32) -> PosixSemaphoreOptions {
+    PosixSemaphoreOptions { value, ..Default::default() }
+}
+
+#[test]
+fn create_is_exclusive_and_open_never_creates() {
+    let name = Name::new("exclusive");
+    assert!(PosixSemaphore::open(&name.0, &of_value(0)).unwrap_err().is(Errno::ENOENT));
+    let first = PosixSemaphore::create(&name.0, &of_value(2)).unwrap();
+    assert!(PosixSemaphore::create(&name.0, &of_value(7)).unwrap_err().is(Errno::EEXIST));
+    let second = PosixSemaphore::open_or_create(&format!("/{}", name.0), &of_value(9)).unwrap();
+    second.wait(HANG).unwrap();
+    assert_eq!((first.value().unwrap(), second.value().unwrap()), (1, 1));
+    PosixSemaphore::unlink(&name.0).unwrap();
+    assert!(PosixSemaphore::unlink(&name.0).unwrap_err().is(Errno::ENOENT));
+    first.post().unwrap();
+    assert_eq!(second.value().unwrap(), 2);
+}
+
+#[test]
+fn sem_open_is_the_other_process_both_ways() {
+    let name = Name::new("interworking");
+    let c_name = CString::new(format!("/{}", name.0)).unwrap();
+    let ours = PosixSemaphore::create(&name.0, &of_value(0)).unwrap();
+    let child = Child::fork(|| {
+        // SAFETY: plain use of the C library's functions on a semaphore that exists.
+        unsafe {
+            let theirs = libc::sem_open(c_name.as_ptr(), 0);
+            i32::from(theirs == libc::SEM_FAILED || libc::sem_post(theirs) != 0)
+        }
+    });
+    ours.wait(HANG).expect("their post arrives");
+    assert_eq!(child.wait(), 0);
+    let waiter = Child::fork(|| {
+        // SAFETY: as above.
+        unsafe {
+            let theirs = libc::sem_open(c_name.as_ptr(), 0);
+            i32::from(theirs == libc::SEM_FAILED || libc::sem_wait(theirs) != 0)
+        }
+    });
+    ours.post().unwrap();
+    assert_eq!(waiter.wait(), 0, "our post arrives");
+
+    PosixSemaphore::unlink(&name.0).unwrap();
+    // SAFETY: as above; the two arguments more are a mode and a value.
+    let theirs = unsafe { libc::sem_open(c_name.as_ptr(), libc::O_CREAT | libc::O_EXCL, 0o600, 3) };
+    assert_ne!(theirs, libc::SEM_FAILED);
+    let ours = PosixSemaphore::open(&name.0, &of_value(0)).unwrap();
+    assert_eq!(ours.value().unwrap(), 3);
+    // SAFETY: it is open, and closed once.
+    unsafe { libc::sem_close(theirs) };
+}
+
+#[test]
+fn what_is_no_semaphore_is_refused() {
+    let name = Name::new("refused");
+    let open = || PosixSemaphore::open(&name.0, &of_value(0)).unwrap_err();
+    std::os::unix::fs::symlink("/etc/hostname", name.path()).unwrap();
+    assert!(open().is(Errno::ELOOP));
+    std::fs::remove_file(name.path()).unwrap();
+    std::fs::create_dir(name.path()).unwrap();
+    assert!(open().is_failure(Failure::WrongKind));
+    std::fs::remove_dir(name.path()).unwrap();
+    std::fs::write(name.path(), "short").unwrap();
+    assert!(open().is_failure(Failure::WrongSize));
+    std::os::unix::fs::chown(name.path(), Some(65534), None).unwrap();
+    assert!(open().is(Errno::EPERM), "a stranger's object");
+}
+
+#[test]
+fn the_mode_is_exact_and_a_temporary_name_goes_with_its_creator() {
+    use std::os::unix::fs::PermissionsExt;
+    let name = Name::new("temporary");
+    let options = PosixSemaphoreOptions { mode: 0o622, temporary: true, ..Default::default() };
+    let semaphore = PosixSemaphore::create(&name.0, &options).unwrap();
+    assert_eq!(std::fs::metadata(name.path()).unwrap().permissions().mode() & 0o7777, 0o622);
+    drop(PosixSemaphore::open(&name.0, &PosixSemaphoreOptions { temporary: true, ..Default::default() }).unwrap());
+    let kept = std::mem::ManuallyDrop::new(semaphore);
+    let child = Child::fork(|| {
+        drop(std::mem::ManuallyDrop::into_inner(kept));
+        0
+    });
+    assert_eq!(child.wait(), 0);
+    assert!(std::fs::exists(name.path()).unwrap(), "neither an opener nor a child removes the name");
+    PosixSemaphore::unlink(&name.0).unwrap();
+    let semaphore = PosixSemaphore::create(&name.0, &options).unwrap();
+    drop(semaphore);
+    assert!(!std::fs::exists(name.path()).unwrap());
+}
+
+#[test]
+fn waiting_for_a_creator() {
+    let name = Name::new("creator");
+    let patient = PosixSemaphoreOptions { wait_for_creator: Timeout::from(HANG), ..Default::default() };
+    let opener = Child::fork(|| match PosixSemaphore::open(&name.0, &patient) {
+        Ok(semaphore) => i32::from(semaphore.wait(HANG).is_err()),
+        Err(_) => 2,
+    });
+    let _semaphore = PosixSemaphore::create(&name.0, &of_value(1)).unwrap();
+    assert_eq!(opener.wait(), 0);
+}
+
+#[test]
+fn named_waits_end_in_time() {
+    let name = Name::new("time");
+    let semaphore = PosixSemaphore::create(&name.0, &of_value(0)).unwrap();
+    assert!(semaphore.wait(Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
+    assert!(semaphore.wait(Duration::from_millis(20)).unwrap_err().is(Errno::ETIMEDOUT));
+    let stop = Stop::new().unwrap();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| semaphore.wait(&stop).unwrap_err().is(Errno::ECANCELED));
+        stop.request();
+        assert!(waiter.join().unwrap());
+    });
+}
