@@ -5,6 +5,7 @@
 
 #![allow(non_camel_case_types, reason = "the names of the C types")]
 
+mod atomic;
 mod error;
 mod memory;
 mod stream;
