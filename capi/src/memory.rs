@@ -112,7 +112,7 @@ unsafe fn named(
 /// @param name     at most 255 bytes; the leading slash is optional, no other is allowed
 /// @param options  size (needed), mode, group, temporary, unpublished, sparse, access
 /// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
-/// @return         0; -EEXIST; -EINVAL: NULL, a bad name, size, mode or group; -ENAMETOOLONG; -ENOSPC: no room, and the text says how much is
+/// @return         0; -EEXIST; -EINVAL: NULL, a bad name, size, mode or group; -ENAMETOOLONG; -ENOSPC, -ENOMEM: no room, and the text says how much is
 ///                 left; -EACCES; -EMFILE, -ENFILE, -ENOMEM; -E2BIG: an option that this version does not know
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shm_open(3), shm_overview(7).
@@ -381,7 +381,7 @@ pub unsafe extern "C" fn unipc_memory_into_fd(memory: *mut unipc_memory) -> c_in
         unsafe { input("release memory", memory.cast_const()) }?.0.descriptor("release memory")?;
         // SAFETY: a handle, made by `Box::into_raw`, that the caller gives back.
         let memory = unsafe { Box::from_raw(memory) };
-        memory.0.into_descriptor().map(IntoRawFd::into_raw_fd).map_err(|(_, error)| error)
+        memory.0.into_descriptor().map(IntoRawFd::into_raw_fd).map_err(|refused| refused.1)
     })
 }
 

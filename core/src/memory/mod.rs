@@ -11,11 +11,13 @@
 
 mod mapping;
 pub(crate) mod publish;
+mod room;
 mod typed;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -26,7 +28,7 @@ use crate::descriptor;
 use crate::error::{Context, Error, Failure, Result};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
-use crate::wait::{Timeout, await_creator};
+use crate::wait::{Deadline, Timeout, await_creator};
 use publish::{DIRECTORY, Draft, open_object, set_size};
 
 /// How a memory is made and opened.
@@ -102,14 +104,18 @@ enum Object {
 impl Memory {
     /// Creates POSIX shared memory of zero bytes, exclusively: `EEXIST` if the name is taken.
     ///
-    /// Errors: `EINVAL` for a bad name, mode, group or size; `ENAMETOOLONG`; `ENOSPC` when it has no room, which is found out now and not at
-    /// some later store; `EACCES`, `EMFILE`, `ENFILE`, `ENOMEM`.
+    /// Errors: `EINVAL` for a bad name, mode, group or size; `ENAMETOOLONG`; `ENOSPC` when `/dev/shm` has no room, `ENOMEM` when the machine or
+    /// a control group has none, both found out now and not at some later store; `EPERM` for a group of others; `EACCES`, `EMFILE`, `ENFILE`.
     pub fn create(name: &str, options: &MemoryOptions) -> Result<Memory> {
         const OPERATION: &str = "create memory";
         let path = path(OPERATION, name)?;
         check_size(OPERATION, name, options.size)?;
         let mode = name::permissions(OPERATION, options.mode).map_err(|error| error.on(name))?;
         let group = options.group.as_deref().map(|group| name::group(OPERATION, group)).transpose()?;
+        // Before room is taken for nothing, and perhaps not found: a name that is taken is the better reason.
+        if !options.unpublished && name::status(&path).is_ok() {
+            return Err(Error::os(OPERATION, Errno::EEXIST).on(name));
+        }
         let reserve = !options.sparse;
         let draft = Draft::create(OPERATION, DIRECTORY, options.size, mode, group, reserve).map_err(|error| error.on(name))?;
         let mapping = Mapping::of(draft.descriptor(), options.size, options.access).during_on(OPERATION, name)?;
@@ -144,17 +150,29 @@ impl Memory {
 
     /// Opens the memory, or creates it if there is none; [`Memory::was_created`] tells.
     pub fn open_or_create(name: &str, options: &MemoryOptions) -> Result<Memory> {
-        check_size("open or create memory", name, options.size)?;
+        const OPERATION: &str = "open or create memory";
+        check_size(OPERATION, name, options.size)?;
+        // Made by a program that gives the size after the name: wait for it, if at all.
+        let unfinished = |error: &Error| error.is_failure(Failure::WrongSize);
+        await_creator(OPERATION, options.wait_for_creator, unfinished, || Memory::open_else_create(OPERATION, name, options))
+    }
+
+    fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions) -> Result<Memory> {
         let at_once = MemoryOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
+        // Those who lose the race hold room for a moment, and more of them than the file system can bear may all fail.
+        let mut crowded = Deadline::new(operation, Duration::from_millis(100));
         loop {
             match Memory::open(name, &at_once) {
                 Err(error) if error.is(Errno::ENOENT) => {}
-                // Made by a program that gives the size after the name: wait for it, if at all.
-                Err(error) if error.is_failure(Failure::WrongSize) => return Memory::open(name, options),
                 other => return other,
             }
             match Memory::create(name, options) {
                 Err(error) if error.is(Errno::EEXIST) => {}
+                Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => {
+                    if crowded.pause().is_err() {
+                        return Err(error);
+                    }
+                }
                 other => return other,
             }
         }
@@ -179,16 +197,17 @@ impl Memory {
     /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The size and access of the options count.
     pub fn from_descriptor(descriptor: OwnedFd, options: &MemoryOptions) -> std::result::Result<Memory, (OwnedFd, Error)> {
         const OPERATION: &str = "map memory from descriptor";
-        let name = "descriptor";
+        let name = format!("descriptor {}", descriptor.as_raw_fd());
+        let name = name.as_str();
         let attempt = descriptor::status(descriptor.as_fd()).during(OPERATION).and_then(|status| {
             if name::kind(&status) != libc::S_IFREG {
                 return Err(name::wrong_kind(OPERATION, name, "a regular file or memory", &status));
             }
             check_found_size(OPERATION, name, &status, options.size)?;
-            Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during(OPERATION)
+            Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(OPERATION, name)
         });
         match attempt {
-            Ok(mapping) => Ok(Memory::of_open(descriptor, mapping, None, !options.sparse)),
+            Ok(mapping) => Ok(Memory::of_open(descriptor, mapping, name, !options.sparse)),
             Err(error) => Err((descriptor, error)),
         }
     }
@@ -202,15 +221,15 @@ impl Memory {
     ) -> Result<Memory> {
         check_found_size(operation, name, status, options.size)?;
         let mapping = Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(operation, name)?;
-        Ok(Memory::of_open(descriptor, mapping, Some(name.into()), !options.sparse))
+        Ok(Memory::of_open(descriptor, mapping, name, !options.sparse))
     }
 
-    fn of_open(descriptor: OwnedFd, mapping: Mapping, name: Option<Box<str>>, reserve: bool) -> Memory {
+    fn of_open(descriptor: OwnedFd, mapping: Mapping, name: &str, reserve: bool) -> Memory {
         Memory {
             object: Object::Open(descriptor),
             mapping: Arc::new(mapping),
             earlier: Vec::new(),
-            name,
+            name: Some(name.into()),
             was_created: false,
             reserve,
             temporary: None,
@@ -259,7 +278,10 @@ impl Memory {
 
     /// Changes the size of the object and maps the new one. Addresses from before stay valid; behind the end of a shrunk object lies SIGBUS.
     ///
-    /// Errors: `ENOSPC`, and then nothing has changed; `EACCES` for a read-only handle; `EINVAL` for no size; `EOPNOTSUPP` for anonymous memory.
+    /// Two processes that make it grow at the same time end with the larger size; one that shrinks it needs a lock against the others.
+    ///
+    /// Errors, after which nothing has changed: `ENOSPC`, `ENOMEM`; `EACCES` for a read-only handle; `EINVAL` for no size; `EPERM` for a sealed
+    /// object; `EOPNOTSUPP` for anonymous memory.
     pub fn resize(&mut self, size: usize) -> Result<()> {
         const OPERATION: &str = "resize memory";
         check_size(OPERATION, self.label(), size)?;
@@ -268,8 +290,11 @@ impl Memory {
         }
         let descriptor = self.descriptor(OPERATION)?;
         let old = descriptor::status(descriptor).during_on(OPERATION, self.label())?.st_size as u64;
+        // Mapped before there is anything behind it: whichever of the two fails, nothing has changed.
+        let fresh = self.map_again(OPERATION, size)?;
         set_size(OPERATION, descriptor, old, size, self.reserve).map_err(|error| error.on(self.label()))?;
-        self.remap(OPERATION, size)
+        self.replace_mapping(fresh);
+        Ok(())
     }
 
     /// Maps what another process has made of the object's size. Addresses from before stay valid.
@@ -277,17 +302,26 @@ impl Memory {
         const OPERATION: &str = "refresh memory";
         let status = descriptor::status(self.descriptor(OPERATION)?).during_on(OPERATION, self.label())?;
         check_found_size(OPERATION, self.label(), &status, 0)?;
-        self.remap(OPERATION, status.st_size as usize)
+        let fresh = self.map_again(OPERATION, status.st_size as usize)?;
+        self.replace_mapping(fresh);
+        Ok(())
     }
 
-    fn remap(&mut self, operation: &'static str, size: usize) -> Result<()> {
-        if size == self.mapping.len() {
-            return Ok(());
+    /// A mapping of another length; the one that there is, or was, where one fits.
+    fn map_again(&self, operation: &'static str, size: usize) -> Result<Arc<Mapping>> {
+        if let Some(fitting) = self.earlier.iter().chain([&self.mapping]).find(|mapping| mapping.len() == size) {
+            return Ok(Arc::clone(fitting));
         }
-        let fresh = Mapping::of(self.descriptor(operation)?, size, self.mapping.access())
-            .map_err(|errno| self.error(operation, errno))?;
-        self.earlier.push(std::mem::replace(&mut self.mapping, Arc::new(fresh)));
-        Ok(())
+        let fresh = Mapping::of(self.descriptor(operation)?, size, self.mapping.access());
+        fresh.map(Arc::new).map_err(|errno| self.error(operation, errno))
+    }
+
+    fn replace_mapping(&mut self, fresh: Arc<Mapping>) {
+        let former = std::mem::replace(&mut self.mapping, fresh);
+        self.earlier.retain(|known| !Arc::ptr_eq(known, &self.mapping));
+        if !Arc::ptr_eq(&former, &self.mapping) {
+            self.earlier.push(former);
+        }
     }
 
     /// Copies bytes out. What others write meanwhile arrives as a mixture. `EINVAL` beyond the size.
@@ -368,7 +402,7 @@ impl Memory {
 
     fn place<T>(&self, operation: &'static str, offset: usize) -> Result<*mut T> {
         let place = self.range(operation, offset, size_of::<T>())?;
-        if offset % align_of::<T>() != 0 {
+        if !offset.is_multiple_of(align_of::<T>()) {
             let remedy = format!("offset {offset} is not a multiple of {}", align_of::<T>());
             return Err(self.error(operation, Errno::EINVAL).hint(remedy));
         }
@@ -402,7 +436,7 @@ impl Memory {
     }
 
     /// Unmaps, and gives the descriptor away. The name stays, also of a temporary memory. `EOPNOTSUPP` for anonymous memory.
-    pub fn into_descriptor(mut self) -> std::result::Result<OwnedFd, (Memory, Error)> {
+    pub fn into_descriptor(mut self) -> std::result::Result<OwnedFd, Box<(Memory, Error)>> {
         if let Some(name) = self.temporary.take() {
             name.keep();
         }
@@ -411,7 +445,7 @@ impl Memory {
             Object::Draft { draft, .. } => Ok(draft.into_descriptor()),
             Object::Anonymous => {
                 let error = self.error("release memory", Errno::EOPNOTSUPP).hint("anonymous memory has no descriptor");
-                Err((self, error))
+                Err(Box::new((self, error)))
             }
         }
     }

@@ -4,7 +4,8 @@
 //! name (`O_TMPFILE`) until it has its size, its pages, its permissions and its content; `linkat` then gives the name in one exclusive step. A
 //! creator that is killed on the way leaves nothing behind.
 //!
-//! The pages are reserved at once: a full `/dev/shm` is an error here, and not a signal at some later store.
+//! The pages are reserved at once: a full `/dev/shm` is an error here, and not a signal at some later store. The last page reserved also sets the
+//! size, so that an object which grows does so in one step, and never takes back what another process has added meanwhile.
 //!
 //! [open(2)](https://man7.org/linux/man-pages/man2/open.2.html), [linkat(2)](https://man7.org/linux/man-pages/man2/linkat.2.html),
 //! [fallocate(2)](https://man7.org/linux/man-pages/man2/fallocate.2.html)
@@ -14,33 +15,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 
-use super::Access;
+use super::{Access, room};
 use crate::descriptor::{c_path, open_raw, set_permissions, status};
 use crate::error::{Context, Error, Result, check, human_size};
-use crate::name::{self, Identity};
+use crate::name::{self, Identity, OwnedName};
 
 /// Where glibc and musl keep POSIX shared memory and named semaphores.
 pub(crate) const DIRECTORY: &str = "/dev/shm";
 
 /// How much is reserved per call. fallocate starts over when a signal interrupts it, so a large piece under a storm of signals never ends.
 const PIECE: u64 = 1 << 20;
+/// What a piece shrinks to when signals keep coming.
+const SMALLEST_PIECE: u64 = 4096;
 
 /// A file that has no name yet.
 #[derive(Debug)]
 pub(crate) struct Draft {
     descriptor: OwnedFd,
-    /// Where the file system has no nameless files: the name for the time being.
-    name_for_now: Option<NameForNow>,
-}
-
-/// A name that goes when the draft goes, published or not.
-#[derive(Debug)]
-struct NameForNow(String);
-
-impl Drop for NameForNow {
-    fn drop(&mut self) {
-        let _ = name::unlink(&self.0);
-    }
+    /// Where there are no nameless files: the name for the time being. It goes when the draft goes, published or not.
+    name_for_now: Option<OwnedName>,
 }
 
 impl Draft {
@@ -53,8 +46,9 @@ impl Draft {
         group: Option<u32>,
         reserve: bool,
     ) -> Result<Draft> {
-        let draft = Draft::without_size(directory).during_on(operation, directory)?;
-        set_permissions(draft.descriptor(), mode, group).during(operation)?;
+        let draft = Draft::without_size(directory)
+            .map_err(|errno| Error::os(operation, errno).hint(format!("no file can be made in {directory}")))?;
+        set_permissions(draft.descriptor(), mode, group).map_err(|errno| explain_permissions(operation, errno, group))?;
         set_size(operation, draft.descriptor(), 0, size, reserve)?;
         Ok(draft)
     }
@@ -64,6 +58,8 @@ impl Draft {
             // O_TMPFILE contains O_DIRECTORY: an old kernel or file system takes it for an attempt to write a directory.
             Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOSYS) => Draft::with_temporary_name(directory),
             Err(errno) => Err(errno),
+            // Without /proc a nameless file could never get a name.
+            Ok(descriptor) if name::status(&link_to(descriptor.as_fd())).is_err() => Draft::with_temporary_name(directory),
             Ok(descriptor) => Ok(Draft { descriptor, name_for_now: None }),
         }
     }
@@ -72,7 +68,10 @@ impl Draft {
         loop {
             let path = format!("{directory}/.unipc-{}", unusual_suffix());
             match open_raw(&path, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR | libc::O_NOFOLLOW, 0o600) {
-                Ok(descriptor) => return Ok(Draft { descriptor, name_for_now: Some(NameForNow(path)) }),
+                Ok(descriptor) => {
+                    let identity = Identity::of(&status(descriptor.as_fd())?);
+                    return Ok(Draft { descriptor, name_for_now: Some(OwnedName::new(path, identity)) });
+                }
                 Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(errno),
             }
@@ -92,8 +91,8 @@ impl Draft {
     /// Gives the file its name, exclusively: `EEXIST` if it is taken, and the draft can try another.
     pub(crate) fn publish(&self, path: &str) -> std::result::Result<(), Errno> {
         let from = match &self.name_for_now {
-            Some(name) => name.0.clone(),
-            None => format!("/proc/self/fd/{}", self.descriptor.as_raw_fd()),
+            Some(name) => name.path().to_owned(),
+            None => link_to(self.descriptor()),
         };
         let (from, to) = (c_path(&from)?, c_path(path)?);
         // SAFETY: both paths are NUL-terminated and live through the call.
@@ -109,6 +108,20 @@ impl Draft {
     }
 }
 
+/// The link that the kernel keeps for an open file, also for a nameless one.
+fn link_to(descriptor: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", descriptor.as_raw_fd())
+}
+
+#[cold]
+fn explain_permissions(operation: &'static str, errno: Errno, group: Option<u32>) -> Error {
+    let error = Error::os(operation, errno);
+    match group {
+        Some(group) if errno == Errno::EPERM => error.hint(format!("we are no member of group {group}")),
+        _ => error,
+    }
+}
+
 /// A suffix that no other process and no other call of this one is likely to use; the name is taken exclusively all the same.
 pub(crate) fn unusual_suffix() -> String {
     static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -116,41 +129,60 @@ pub(crate) fn unusual_suffix() -> String {
     format!("{:x}-{:x}-{:x}", std::process::id(), crate::wait::now(), call)
 }
 
-/// Makes the object `size` bytes large, which was `old` bytes; `reserve` first sees to it that there is room for what is added.
+/// Makes the object `size` bytes large, which was `old` bytes; `reserve` sees to it that there is room for every byte that is added.
 ///
-/// On failure the size is what it was. `ENOSPC` says how much is left.
+/// On failure the size is what it was. `ENOSPC` and `ENOMEM` say how much is left.
 pub(crate) fn set_size(operation: &'static str, descriptor: BorrowedFd<'_>, old: u64, size: usize, reserve: bool) -> Result<()> {
     let length = libc::off_t::try_from(size).map_err(|_| too_large(operation, size))?;
-    if reserve && let Err(errno) = reserve_pieces(descriptor, old, size as u64) {
-        // What was reserved before the failure is given back.
-        // SAFETY: ftruncate takes integers.
-        unsafe { libc::ftruncate(descriptor.as_raw_fd(), old as libc::off_t) };
-        return Err(no_room(operation, descriptor, errno, size as u64 - old.min(size as u64)));
+    let wanted = size as u64;
+    if reserve && wanted > old {
+        room::require(operation, descriptor, wanted - old)?;
+        match grow_in_pieces(descriptor, old, wanted) {
+            Ok(()) => return Ok(()),
+            // A file system that cannot reserve cannot be asked to.
+            Err(Errno::EOPNOTSUPP) => {}
+            Err(errno) => {
+                give_back(descriptor, old);
+                return Err(explain_size(operation, descriptor, errno, wanted - old));
+            }
+        }
     }
+    truncate(descriptor, length).map_err(|errno| explain_size(operation, descriptor, errno, wanted))
+}
+
+fn truncate(descriptor: BorrowedFd<'_>, length: libc::off_t) -> std::result::Result<(), Errno> {
     loop {
         // SAFETY: ftruncate takes integers.
         match check(unsafe { libc::ftruncate(descriptor.as_raw_fd(), length) }) {
-            Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Error::os(operation, errno).hint(format!("{} were asked for", human_size(size as u64)))),
+            other => return other.map(drop),
         }
     }
 }
 
-fn reserve_pieces(descriptor: BorrowedFd<'_>, from: u64, to: u64) -> std::result::Result<(), Errno> {
-    let mut at = from;
+/// Reserves behind the end of the file; only the last piece changes its size.
+fn grow_in_pieces(descriptor: BorrowedFd<'_>, from: u64, to: u64) -> std::result::Result<(), Errno> {
+    let (mut at, mut piece) = (from, PIECE);
     while at < to {
-        let length = PIECE.min(to - at);
+        let length = piece.min(to - at);
+        let flags = if at + length == to { 0 } else { libc::FALLOC_FL_KEEP_SIZE };
         // SAFETY: fallocate takes integers.
-        match check(unsafe { libc::fallocate(descriptor.as_raw_fd(), 0, at as libc::off_t, length as libc::off_t) }) {
+        match check(unsafe { libc::fallocate(descriptor.as_raw_fd(), flags, at as libc::off_t, length as libc::off_t) }) {
             Ok(_) => at += length,
-            Err(Errno::EINTR) => {}
-            // A file system that cannot reserve cannot be asked to.
-            Err(Errno::EOPNOTSUPP) => return Ok(()),
+            // A single page is never interrupted for ever.
+            Err(Errno::EINTR) => piece = (piece / 2).max(SMALLEST_PIECE),
             Err(errno) => return Err(errno),
         }
     }
     Ok(())
+}
+
+/// Frees what was reserved behind the end, unless another process has changed the size meanwhile and may be using it.
+fn give_back(descriptor: BorrowedFd<'_>, old: u64) {
+    if status(descriptor).is_ok_and(|status| status.st_size as u64 == old) {
+        // Nobody is to be told: the failure that led here is.
+        let _ = truncate(descriptor, old as libc::off_t);
+    }
 }
 
 fn too_large(operation: &'static str, size: usize) -> Error {
@@ -158,15 +190,12 @@ fn too_large(operation: &'static str, size: usize) -> Error {
 }
 
 #[cold]
-fn no_room(operation: &'static str, descriptor: BorrowedFd<'_>, errno: Errno, needed: u64) -> Error {
-    let error = Error::os(operation, errno);
-    match nix::sys::statvfs::fstatvfs(descriptor) {
-        Ok(status) if errno == Errno::ENOSPC => {
-            let left = status.blocks_available() as u64 * status.fragment_size() as u64;
-            let (left, needed) = (human_size(left), human_size(needed));
-            error.hint(format!("the file system has {left} left, {needed} are needed"))
-        }
-        _ => error.hint(format!("{} are needed", human_size(needed))),
+fn explain_size(operation: &'static str, descriptor: BorrowedFd<'_>, errno: Errno, needed: u64) -> Error {
+    match errno {
+        Errno::ENOSPC => room::no_space(operation, descriptor, needed),
+        // A sealed memory, for instance: the size is not the trouble.
+        Errno::EPERM => Error::os(operation, errno).hint("the size of the object may not be changed"),
+        _ => Error::os(operation, errno).hint(format!("{} were asked for", human_size(needed))),
     }
 }
 

@@ -117,5 +117,5 @@ pub fn open_or_create<T: Shareable>(name: &str) -> Result<Shared<T>> {
 
 /// Makes a `T` of zero bytes for children made by `fork`. Errors as [`Memory::anonymous`].
 pub fn anonymous<T: Shareable>() -> Result<Shared<T>> {
-    Memory::anonymous(size_of::<T>()).map(Shared::new)
+    Memory::anonymous(options::<T>().size).map(Shared::new)
 }
