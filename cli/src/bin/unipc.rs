@@ -1,0 +1,7 @@
+//! The command `unipc`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    unipc_cli::main()
+}

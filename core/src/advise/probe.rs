@@ -1,0 +1,174 @@
+//! The trials behind [`Mechanism::probe`](super::Mechanism::probe): each makes the object, uses it once, and removes it.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Availability;
+use crate::error::{Context, Error, Result};
+use crate::memory::{Memory, MemoryOptions};
+use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, create_fifo};
+use crate::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
+use crate::wait::{Timeout, Wait};
+
+const OPERATION: &str = "probe";
+const GREETING: &[u8] = b"probe";
+
+/// Longer than any answer from this process can take; a probe never hangs.
+const PATIENCE: Timeout = Timeout::from_nanoseconds(10_000_000_000);
+
+fn availability(trial: Result<()>) -> Availability {
+    match trial {
+        Ok(()) => Availability::Supported,
+        Err(error) => Availability::Unavailable(error.to_string()),
+    }
+}
+
+/// A name that nobody else uses: of this process, this moment, and this call.
+fn fresh_name(kind: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("unipc-probe-{kind}-{}-{}-{count}", std::process::id(), crate::wait::now())
+}
+
+fn temporary_path(kind: &str) -> Result<String> {
+    let path = std::env::temp_dir().join(fresh_name(kind));
+    path.into_os_string().into_string().map_err(|_| Error::os(OPERATION, nix::errno::Errno::EINVAL))
+}
+
+/// What goes in at one end comes out at the other.
+fn pass(from: &ByteStream, to: &ByteStream) -> Result<()> {
+    from.write_all_within(GREETING, PATIENCE)?;
+    let mut arrived = [0; GREETING.len()];
+    to.read_exact_within(&mut arrived, PATIENCE)?;
+    require_same(&arrived)
+}
+
+fn require_same(arrived: &[u8]) -> Result<()> {
+    if arrived == GREETING {
+        return Ok(());
+    }
+    Err(Error::os(OPERATION, nix::errno::Errno::EIO).hint("other bytes arrived than were sent"))
+}
+
+fn adopt(descriptor: impl Into<std::os::fd::OwnedFd>) -> Result<ByteStream> {
+    ByteStream::adopt(descriptor.into()).map_err(|(_, error)| error)
+}
+
+pub(super) fn pipe() -> Availability {
+    availability(crate::stream::pipe().and_then(|(reader, writer)| pass(&writer, &reader)))
+}
+
+pub(super) fn fifo() -> Availability {
+    fn trial() -> Result<()> {
+        let path = temporary_path("fifo")?;
+        create_fifo(&path, &FifoOptions::default())?;
+        let passed = FifoReader::open(&path, &FifoOptions { unpaired: true, ..Default::default() }, Wait::NEVER)
+            .and_then(|reader| FifoWriter::open(&path, &FifoOptions::default(), PATIENCE).and_then(|writer| pass(&writer, &reader)));
+        crate::stream::unlink_fifo(&path)?;
+        passed
+    }
+    availability(trial())
+}
+
+pub(super) fn unix() -> Availability {
+    fn trial() -> Result<()> {
+        let path = temporary_path("unix")?;
+        let listener = std::os::unix::net::UnixListener::bind(&path).during_on(OPERATION, &path)?;
+        let passed = std::os::unix::net::UnixStream::connect(&path)
+            .and_then(|client| listener.accept().map(|(server, _)| (client, server)))
+            .during_on(OPERATION, &path)
+            .and_then(|(client, server)| pass(&adopt(client)?, &adopt(server)?));
+        std::fs::remove_file(&path).during_on(OPERATION, &path)?;
+        passed
+    }
+    availability(trial())
+}
+
+pub(super) fn unix_abstract() -> Availability {
+    fn trial() -> Result<()> {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+        let address = SocketAddr::from_abstract_name(fresh_name("unix")).during(OPERATION)?;
+        let listener = UnixListener::bind_addr(&address).during(OPERATION)?;
+        let client = UnixStream::connect_addr(&address).during(OPERATION)?;
+        let (server, _) = listener.accept().during(OPERATION)?;
+        pass(&adopt(client)?, &adopt(server)?)
+    }
+    availability(trial())
+}
+
+pub(super) fn unix_pair() -> Availability {
+    fn trial() -> Result<()> {
+        let (first, second) = std::os::unix::net::UnixStream::pair().during(OPERATION)?;
+        pass(&adopt(first)?, &adopt(second)?)
+    }
+    availability(trial())
+}
+
+fn tcp(address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address).during(OPERATION)?;
+    let address = listener.local_addr().during(OPERATION)?;
+    let client = std::net::TcpStream::connect(address).during(OPERATION)?;
+    let (server, _) = listener.accept().during(OPERATION)?;
+    pass(&adopt(client)?, &adopt(server)?)
+}
+
+pub(super) fn tcp4() -> Availability {
+    availability(tcp((Ipv4Addr::LOCALHOST, 0).into()))
+}
+
+pub(super) fn tcp6() -> Availability {
+    availability(tcp((Ipv6Addr::LOCALHOST, 0).into()))
+}
+
+pub(super) fn memory() -> Availability {
+    fn trial() -> Result<()> {
+        let name = fresh_name("memory");
+        let options = MemoryOptions { temporary: true, ..MemoryOptions::sized(4096) };
+        let first = Memory::create(&name, &options)?;
+        first.write(0, GREETING)?;
+        let second = Memory::open(&name, &MemoryOptions::default())?;
+        let mut arrived = [0; GREETING.len()];
+        second.read(0, &mut arrived)?;
+        require_same(&arrived)
+    }
+    availability(trial())
+}
+
+pub(super) fn anonymous() -> Availability {
+    availability(Memory::anonymous(4096).and_then(|memory| memory.write(0, GREETING)))
+}
+
+pub(super) fn mutex() -> Availability {
+    availability(crate::memory::anonymous::<Mutex>().and_then(|mutex| {
+        drop(mutex.lock(PATIENCE)?);
+        drop(mutex.lock_recover(PATIENCE)?);
+        Ok(())
+    }))
+}
+
+pub(super) fn semaphore() -> Availability {
+    availability(crate::memory::anonymous::<Semaphore>().and_then(|semaphore| {
+        semaphore.post()?;
+        semaphore.wait(PATIENCE)
+    }))
+}
+
+pub(super) fn semaphore_recover() -> Availability {
+    availability(Semaphore::recovering(1).and_then(|semaphore| {
+        semaphore.wait(PATIENCE)?;
+        semaphore.post()
+    }))
+}
+
+pub(super) fn posix_semaphore() -> Availability {
+    fn trial() -> Result<()> {
+        let name = fresh_name("semaphore");
+        let options = PosixSemaphoreOptions { value: 1, temporary: true, ..Default::default() };
+        let first = PosixSemaphore::create(&name, &options)?;
+        let second = PosixSemaphore::open(&name, &PosixSemaphoreOptions::default())?;
+        second.wait(PATIENCE)?;
+        first.post()
+    }
+    availability(trial())
+}
