@@ -140,7 +140,7 @@ impl Stop {
 
     /// Also sees a request that another process made through an inherited token.
     fn is_requested_anywhere(&self) -> bool {
-        self.is_requested() || self.note_if(poll_now(self.as_fd()))
+        self.is_requested() || self.note_if(is_ready(self.as_fd(), libc::POLLIN))
     }
 
     fn note_if(&self, readable: bool) -> bool {
@@ -189,6 +189,11 @@ impl<'a> Deadline<'a> {
     /// The deadline of one call of `operation`. The clock starts at the first sleep.
     pub fn new(operation: &'static str, wait: impl Into<Wait<'a>>) -> Deadline<'a> {
         Deadline { operation, wait: wait.into(), at: None, next_pause: 50_000 }
+    }
+
+    /// What the call does, for its errors.
+    pub fn operation(&self) -> &'static str {
+        self.operation
     }
 
     /// Whether one plain blocking call will do: no limit and no token.
@@ -288,10 +293,10 @@ fn poll(polled: &mut [libc::pollfd], nanoseconds: Option<i64>) -> std::result::R
     }
 }
 
-/// Whether a descriptor is readable at this moment.
-fn poll_now(descriptor: BorrowedFd<'_>) -> bool {
-    let mut polled = [libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-    poll(&mut polled, Some(0)).is_ok() && polled[0].revents & libc::POLLIN != 0
+/// Whether a descriptor is ready for `events`, or has hung up, at this moment.
+pub(crate) fn is_ready(descriptor: BorrowedFd<'_>, events: libc::c_short) -> bool {
+    let mut polled = [libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 }];
+    poll(&mut polled, Some(0)).is_ok() && polled[0].revents != 0
 }
 
 /// Repeats `attempt` while it fails with one of `errnos`, for as long as `patience` lasts; then gives its last error.

@@ -1,0 +1,351 @@
+//! Reading and writing a descriptor that carries bytes, with a deadline.
+//!
+//! The kernel has no read that takes a timeout. To poll first and then read is not enough: another reader may take the bytes in between, and the
+//! read sleeps for ever; a write into a nearly full pipe sleeps even when poll says that there is room. So an attempt that must not sleep says so
+//! itself: by `MSG_DONTWAIT` on a socket, by `RWF_NOWAIT` on a pipe, and where the kernel does not know that, through a non-blocking description
+//! of our own. `O_NONBLOCK` is never set on the description that we were given: others may share it, and it would change under them.
+//!
+//! A writer whose reader is gone gets `EPIPE`, and no signal: `MSG_NOSIGNAL` on a socket, `RWF_NOSIGNAL` on a pipe (Linux 6.18); before that,
+//! SIGPIPE is blocked for the thread around the write, and the one that the write has raised is taken back.
+//!
+//! [preadv2(2)](https://man7.org/linux/man-pages/man2/preadv2.2.html), [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html),
+//! [send(2)](https://man7.org/linux/man-pages/man2/send.2.html)
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libc::{c_int, c_short};
+use nix::errno::Errno;
+
+use crate::descriptor::{self, reopen};
+use crate::error::{Context, Error, Failure, Result, check};
+use crate::name;
+use crate::wait::{Deadline, Wait, is_ready};
+
+/// The most buffers of one system call: `UIO_MAXIOV`.
+const MOST_BUFFERS: usize = 1024;
+
+/// Do not wait.
+const RWF_NOWAIT: c_int = 0x8;
+/// Do not raise SIGPIPE.
+const RWF_NOSIGNAL: c_int = 0x100;
+
+/// How the kernel wants to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A pipe or a FIFO.
+    Pipe,
+    Socket,
+    /// A file or a terminal: `read` and `write` work on it, and only poll tells whether they would sleep.
+    Other,
+}
+
+/// A descriptor that carries bytes.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    descriptor: OwnedFd,
+    kind: Kind,
+    /// A non-blocking description of the same pipe, where the kernel lacks `RWF_NOWAIT`; made when first needed.
+    twin: OnceLock<OwnedFd>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(descriptor: OwnedFd, kind: Kind) -> Endpoint {
+        Endpoint { descriptor, kind, twin: OnceLock::new() }
+    }
+
+    /// Takes over any descriptor that carries bytes. What is refused is given back.
+    pub(crate) fn adopt(descriptor: OwnedFd) -> std::result::Result<Endpoint, (OwnedFd, Error)> {
+        match kind_of(descriptor.as_fd()) {
+            Ok(kind) => Ok(Endpoint::new(descriptor, kind)),
+            Err(error) => Err((descriptor, error)),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn into_descriptor(self) -> OwnedFd {
+        self.descriptor
+    }
+
+    /// Reads what there is, at least a byte; 0 is the end.
+    #[inline]
+    pub(crate) fn read(&self, buffer: &mut [u8], wait: Wait<'_>) -> Result<usize> {
+        self.read_vectored(&mut [IoSliceMut::new(buffer)], wait)
+    }
+
+    pub(crate) fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>], wait: Wait<'_>) -> Result<usize> {
+        const OPERATION: &str = "read stream";
+        let count = buffers.len().min(MOST_BUFFERS);
+        let buffers = &mut buffers[..count];
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.transfer(OPERATION, wait, libc::POLLIN, |may_sleep| self.read_once(buffers, may_sleep))
+    }
+
+    /// Writes as much as there is room for, at least a byte.
+    #[inline]
+    pub(crate) fn write(&self, data: &[u8], wait: Wait<'_>) -> Result<usize> {
+        self.write_vectored(&[IoSlice::new(data)], wait)
+    }
+
+    pub(crate) fn write_vectored(&self, parts: &[IoSlice<'_>], wait: Wait<'_>) -> Result<usize> {
+        const OPERATION: &str = "write stream";
+        let parts = &parts[..parts.len().min(MOST_BUFFERS)];
+        if parts.iter().all(|part| part.is_empty()) {
+            return Ok(0);
+        }
+        self.transfer(OPERATION, wait, libc::POLLOUT, |may_sleep| self.write_once(parts, may_sleep))
+    }
+
+    /// [`read`](Endpoint::read) as a part of a longer call.
+    pub(crate) fn read_until(&self, buffer: &mut [u8], deadline: &mut Deadline<'_>) -> Result<usize> {
+        let buffers = &mut [IoSliceMut::new(buffer)];
+        self.transfer_until(deadline, libc::POLLIN, |may_sleep| self.read_once(buffers, may_sleep))
+    }
+
+    /// [`write_vectored`](Endpoint::write_vectored) as a part of a longer call.
+    pub(crate) fn write_until(&self, parts: &[IoSlice<'_>], deadline: &mut Deadline<'_>) -> Result<usize> {
+        self.transfer_until(deadline, libc::POLLOUT, |may_sleep| self.write_once(parts, may_sleep))
+    }
+
+    /// Fills the buffer. [`Failure::End`] if nothing comes any more, [`Failure::Truncated`] if the end comes in the middle.
+    pub(crate) fn read_exact(&self, buffer: &mut [u8], wait: Wait<'_>) -> Result<()> {
+        const OPERATION: &str = "read stream exactly";
+        let mut done = 0;
+        let mut deadline = Deadline::new(OPERATION, wait);
+        while done < buffer.len() {
+            match self.read_until(&mut buffer[done..], &mut deadline) {
+                Ok(0) if done == 0 => return Err(Error::failure(OPERATION, Failure::End)),
+                Ok(0) => {
+                    let remedy = format!("{done} of {} bytes came", buffer.len());
+                    return Err(Error::failure(OPERATION, Failure::Truncated).hint(remedy).after(done));
+                }
+                Ok(count) => done += count,
+                Err(error) => return Err(error.after(done)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes everything; an error says how much went out before it.
+    pub(crate) fn write_all(&self, data: &[u8], wait: Wait<'_>) -> Result<()> {
+        let mut done = 0;
+        let mut deadline = Deadline::new("write stream whole", wait);
+        while done < data.len() {
+            let attempt = self.write_until(&[IoSlice::new(&data[done..])], &mut deadline);
+            done += attempt.map_err(|error| error.after(done))?;
+        }
+        Ok(())
+    }
+
+    /// Ends one direction or both of a socket. `EOPNOTSUPP` for a pipe: close its end instead.
+    pub(crate) fn shutdown(&self, how: std::net::Shutdown) -> Result<()> {
+        const OPERATION: &str = "shut stream down";
+        if self.kind != Kind::Socket {
+            return Err(Error::os(OPERATION, Errno::EOPNOTSUPP).hint("a pipe has one direction: close its end"));
+        }
+        let how = match how {
+            std::net::Shutdown::Read => libc::SHUT_RD,
+            std::net::Shutdown::Write => libc::SHUT_WR,
+            std::net::Shutdown::Both => libc::SHUT_RDWR,
+        };
+        // SAFETY: shutdown takes integers.
+        check(unsafe { libc::shutdown(self.descriptor.as_raw_fd(), how) }).during(OPERATION)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn transfer(
+        &self,
+        operation: &'static str,
+        wait: Wait<'_>,
+        events: c_short,
+        attempt: impl FnMut(bool) -> std::result::Result<usize, Errno>,
+    ) -> Result<usize> {
+        self.transfer_until(&mut Deadline::new(operation, wait), events, attempt)
+    }
+
+    /// Attempts, and sleeps in poll while the attempt would; in the plain case the attempt itself sleeps.
+    #[inline]
+    fn transfer_until(
+        &self,
+        deadline: &mut Deadline<'_>,
+        events: c_short,
+        mut attempt: impl FnMut(bool) -> std::result::Result<usize, Errno>,
+    ) -> Result<usize> {
+        let may_sleep = deadline.is_plain();
+        loop {
+            match attempt(may_sleep) {
+                Ok(count) => return Ok(count),
+                Err(Errno::EINTR) => {}
+                // Also in the plain case, if somebody has made the description non-blocking.
+                Err(Errno::EAGAIN) => deadline.ready(self.as_fd(), events)?,
+                Err(errno) => return Err(Error::os(deadline.operation(), errno)),
+            }
+        }
+    }
+
+    #[inline]
+    fn read_once(&self, buffers: &mut [IoSliceMut<'_>], may_sleep: bool) -> std::result::Result<usize, Errno> {
+        let vectors: *mut libc::iovec = buffers.as_mut_ptr().cast();
+        let raw = self.descriptor.as_raw_fd();
+        if self.kind == Kind::Socket {
+            let flags = if may_sleep { 0 } else { libc::MSG_DONTWAIT };
+            if let [buffer] = buffers {
+                // SAFETY: the buffer is valid for writes of its length.
+                return size(unsafe { libc::recv(raw, buffer.as_mut_ptr().cast(), buffer.len(), flags) });
+            }
+            let mut message = message(vectors, buffers.len());
+            // SAFETY: the message refers to buffers that are valid for writes and live through the call; no address or control data is asked for.
+            return size(unsafe { libc::recvmsg(raw, &mut message, flags) });
+        }
+        if may_sleep || self.is_other_and_ready(libc::POLLIN)? {
+            // SAFETY: an IoSliceMut has the layout of an iovec; the buffers are valid for writes.
+            return size(unsafe { libc::readv(raw, vectors, buffers.len() as c_int) });
+        }
+        if NOWAIT.is_worth_trying() {
+            // SAFETY: as above. Offset -1 is the current position, which a pipe does not have.
+            let result = size(unsafe { libc::preadv2(raw, vectors, buffers.len() as c_int, -1, RWF_NOWAIT) });
+            if NOWAIT.worked(&result) {
+                return result;
+            }
+        }
+        // SAFETY: as above.
+        size(unsafe { libc::readv(self.twin()?, vectors, buffers.len() as c_int) })
+    }
+
+    #[inline]
+    fn write_once(&self, parts: &[IoSlice<'_>], may_sleep: bool) -> std::result::Result<usize, Errno> {
+        let vectors: *const libc::iovec = parts.as_ptr().cast();
+        let raw = self.descriptor.as_raw_fd();
+        if self.kind == Kind::Socket {
+            let flags = libc::MSG_NOSIGNAL | if may_sleep { 0 } else { libc::MSG_DONTWAIT };
+            if let [part] = parts {
+                // SAFETY: the data is valid for reads of its length.
+                return size(unsafe { libc::send(raw, part.as_ptr().cast(), part.len(), flags) });
+            }
+            let message = message(vectors.cast_mut(), parts.len());
+            // SAFETY: the message refers to data that is valid for reads and lives through the call.
+            return size(unsafe { libc::sendmsg(raw, &message, flags) });
+        }
+        let may_sleep = may_sleep || self.is_other_and_ready(libc::POLLOUT)?;
+        let wanted = if may_sleep { 0 } else { RWF_NOWAIT };
+        if NOSIGNAL.is_worth_trying() && (may_sleep || NOWAIT.is_worth_trying()) {
+            // SAFETY: an IoSlice has the layout of an iovec; the data is valid for reads. Offset -1 is the current position.
+            let result = size(unsafe { libc::pwritev2(raw, vectors, parts.len() as c_int, -1, wanted | RWF_NOSIGNAL) });
+            if NOSIGNAL.worked(&result) {
+                return result;
+            }
+        }
+        let target = if may_sleep { raw } else { self.twin()? };
+        without_sigpipe(|| {
+            // SAFETY: as above.
+            size(unsafe { libc::writev(target, vectors, parts.len() as c_int) })
+        })
+    }
+
+    /// Whether a plain call will do since poll has been asked; EAGAIN if poll says no.
+    #[inline]
+    fn is_other_and_ready(&self, events: c_short) -> std::result::Result<bool, Errno> {
+        match self.kind {
+            Kind::Other if is_ready(self.as_fd(), events) => Ok(true),
+            Kind::Other => Err(Errno::EAGAIN),
+            Kind::Pipe | Kind::Socket => Ok(false),
+        }
+    }
+
+    /// A non-blocking description of our own for the same pipe.
+    #[cold]
+    fn twin(&self) -> std::result::Result<c_int, Errno> {
+        if let Some(twin) = self.twin.get() {
+            return Ok(twin.as_raw_fd());
+        }
+        let access = descriptor::access_mode(self.as_fd())?;
+        let fresh = reopen(self.as_fd(), access | libc::O_NONBLOCK)?;
+        Ok(self.twin.get_or_init(|| fresh).as_raw_fd())
+    }
+}
+
+impl AsFd for Endpoint {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// A flag of preadv2 and pwritev2 that the kernel may not know.
+struct Probe(AtomicBool);
+
+static NOWAIT: Probe = Probe(AtomicBool::new(false));
+static NOSIGNAL: Probe = Probe(AtomicBool::new(false));
+
+impl Probe {
+    fn is_worth_trying(&self) -> bool {
+        !self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether the result is an answer. An unknown flag is EOPNOTSUPP, an unknown or forbidden system call ENOSYS or EPERM: remembered.
+    fn worked(&self, result: &std::result::Result<usize, Errno>) -> bool {
+        let absent = matches!(result, Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL | Errno::ESPIPE));
+        if absent {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        !absent
+    }
+}
+
+#[inline]
+fn size(result: libc::ssize_t) -> std::result::Result<usize, Errno> {
+    check(result).map(|size| size as usize)
+}
+
+fn message(vectors: *mut libc::iovec, count: usize) -> libc::msghdr {
+    // SAFETY: a msghdr of zero bytes is one without address, buffers and control data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = vectors;
+    message.msg_iovlen = count as _;
+    message
+}
+
+/// Runs a write with SIGPIPE blocked for this thread, and takes back the one that it raises. One that was pending before stays.
+#[cold]
+fn without_sigpipe(write: impl FnOnce() -> std::result::Result<usize, Errno>) -> std::result::Result<usize, Errno> {
+    // SAFETY: the sets are local and initialised before use; the thread's mask is put back as it was.
+    unsafe {
+        let mut pipe = std::mem::zeroed();
+        let mut before = std::mem::zeroed();
+        let mut pending = std::mem::zeroed();
+        libc::sigemptyset(&mut pipe);
+        libc::sigaddset(&mut pipe, libc::SIGPIPE);
+        libc::sigpending(&mut pending);
+        let was_pending = libc::sigismember(&pending, libc::SIGPIPE) == 1;
+        libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
+        let result = write();
+        if result == Err(Errno::EPIPE) && !was_pending {
+            let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            while libc::sigtimedwait(&pipe, std::ptr::null_mut(), &at_once) == -1 && Errno::last() == Errno::EINTR {}
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        result
+    }
+}
+
+/// What an adopted descriptor is: a stream socket, or something that `read` and `write` work on.
+fn kind_of(descriptor: BorrowedFd<'_>) -> Result<Kind> {
+    const OPERATION: &str = "adopt stream";
+    let status = descriptor::status(descriptor).during(OPERATION)?;
+    match name::kind(&status) {
+        libc::S_IFIFO => Ok(Kind::Pipe),
+        libc::S_IFCHR | libc::S_IFREG => Ok(Kind::Other),
+        libc::S_IFSOCK => {
+            super::socket::require_stream(OPERATION, descriptor, false)?;
+            Ok(Kind::Socket)
+        }
+        _ => Err(name::wrong_kind(OPERATION, &descriptor.as_raw_fd().to_string(), "a stream", &status)),
+    }
+}

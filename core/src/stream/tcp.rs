@@ -1,0 +1,285 @@
+//! TCP, for peers that may move off the machine one day.
+//!
+//! Its delays are options here, set for conversation: `TCP_NODELAY` is on, since a small message that waits for the acknowledgement of the one
+//! before costs 40 ms. A listener is on loopback unless told otherwise.
+//!
+//! [tcp(7)](https://man7.org/linux/man-pages/man7/tcp.7.html), [ip(7)](https://man7.org/linux/man-pages/man7/ip.7.html),
+//! [getaddrinfo(3)](https://man7.org/linux/man-pages/man3/getaddrinfo.3.html)
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use super::{TcpStream, socket};
+use crate::descriptor::make_blocking;
+use crate::error::{Context, Error, Result};
+use crate::wait::{Deadline, Stop, Wait};
+
+const LISTEN: &str = "listen on TCP";
+const CONNECT: &str = "connect to TCP";
+
+const DEFAULT_BACKLOG: u32 = 128;
+
+/// How a TCP listener or connection is made.
+#[derive(Debug, Clone, Default)]
+pub struct TcpOptions {
+    /// Send small pieces at once. `None` is on.
+    pub nodelay: Option<bool>,
+    /// Ask a silent peer whether it lives. `None` is off.
+    pub keep_alive: Option<bool>,
+    /// Seconds of silence before the first question; 0 is the system's.
+    pub keep_alive_idle: u32,
+    /// Seconds between questions; 0 is the system's.
+    pub keep_alive_interval: u32,
+    /// Questions without an answer before the connection is given up; 0 is the system's.
+    pub keep_alive_count: u32,
+    /// Listener: how many connections may wait to be accepted; 0 is 128.
+    pub backlog: u32,
+    /// Which addresses: 4, 6, or 0 for both.
+    pub family: u32,
+    /// Listener: let several listeners share the port, `SO_REUSEPORT`.
+    pub reuse_port: bool,
+    /// Connect: try again while the connection is refused.
+    pub wait_for_listener: bool,
+    /// Connect: look a name up on a helper thread, so that the wait covers it. The resolver of the C library has no limit of its own that a call
+    /// could set; literals never need it.
+    pub resolve_on_thread: bool,
+}
+
+/// A listening TCP socket.
+///
+/// It costs one descriptor. It is non-blocking from birth, since several processes may accept from it after `fork`.
+#[derive(Debug)]
+pub struct TcpListener {
+    socket: OwnedFd,
+    options: TcpOptions,
+}
+
+impl TcpListener {
+    /// Listens on an address and port. No host is loopback; port 0 is the system's choice, and [`TcpListener::port`] tells it.
+    ///
+    /// Errors: `EINVAL` for a port above 65535 or an unknown family; `EADDRINUSE`; `EADDRNOTAVAIL` for a name that is not known, or an address that
+    /// is not this machine's; `EACCES` for a port below 1024.
+    pub fn open(host: Option<&str>, port: u32, options: &TcpOptions) -> Result<TcpListener> {
+        let port = check_port(LISTEN, port)?;
+        let addresses = resolve(LISTEN, host, port, options.family)?;
+        let mut last = None;
+        for address in addresses {
+            match listen(address, options) {
+                Ok(socket) => return Ok(TcpListener { socket: socket.into(), options: options.clone() }),
+                Err(error) => last = Some(Err(error).during_on(LISTEN, &address.to_string())),
+            }
+        }
+        last.unwrap_or_else(|| Err(no_address(LISTEN, host)))
+    }
+
+    pub(super) fn of_adopted(socket: OwnedFd) -> TcpListener {
+        TcpListener { socket, options: TcpOptions::default() }
+    }
+
+    /// Takes the next connection, and gives it the listener's options. Errors as [`UnixListener::accept`](super::UnixListener::accept).
+    pub fn accept<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<TcpStream> {
+        const OPERATION: &str = "accept on TCP";
+        let socket = socket::accept(OPERATION, self.socket.as_fd(), wait.into())?;
+        // A peer that has gone already fails here; its stream will tell.
+        let _ = apply(SockRef::from(&socket), &self.options);
+        Ok(TcpStream::of(socket))
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> Result<u16> {
+        const OPERATION: &str = "get port of listener";
+        let address = SockRef::from(&self.socket).local_addr().during(OPERATION)?;
+        address.as_socket().map(|address| address.port()).ok_or_else(|| Error::os(OPERATION, Errno::EAFNOSUPPORT))
+    }
+
+    /// Where it listens: `127.0.0.1:80`, `[::1]:80`.
+    pub fn address(&self) -> Result<String> {
+        super::address_text("get address of listener", self.socket.as_fd(), libc::getsockname)
+    }
+}
+
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl From<TcpListener> for OwnedFd {
+    /// The descriptor is blocking, as programs expect.
+    fn from(listener: TcpListener) -> OwnedFd {
+        let _ = make_blocking(listener.socket.as_fd());
+        listener.socket
+    }
+}
+
+impl TcpStream {
+    /// Connects to a name, an IPv4 or an IPv6 literal (in brackets or not). No host is loopback. Each address of a name is tried in turn, within the
+    /// one wait.
+    ///
+    /// Errors: `EINVAL` for port 0 or above 65535; `ECONNREFUSED`; `EADDRNOTAVAIL` for a name that is not known; `EHOSTUNREACH`, `ENETUNREACH`;
+    /// `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]).
+    pub fn connect<'a>(host: Option<&str>, port: u32, options: &TcpOptions, wait: impl Into<Wait<'a>>) -> Result<TcpStream> {
+        let mut deadline = Deadline::new(CONNECT, wait);
+        let port = check_port(CONNECT, port)?;
+        if port == 0 {
+            return Err(Error::os(CONNECT, Errno::EINVAL).hint("port 0 is for listeners; a peer has 1 to 65535"));
+        }
+        let addresses = resolve_within(&mut deadline, host, port, options)?;
+        loop {
+            let mut last = no_address(CONNECT, host);
+            for address in &addresses {
+                match connect(*address, options, &mut deadline) {
+                    Ok(socket) => return Ok(TcpStream::of(socket.into())),
+                    Err(error) => last = error.on(address.to_string()),
+                }
+                if [Errno::EAGAIN, Errno::ETIMEDOUT, Errno::ECANCELED].iter().any(|errno| last.is(*errno)) {
+                    return Err(last);
+                }
+            }
+            if !last.is(Errno::ECONNREFUSED) || !options.wait_for_listener || deadline.never_waits() {
+                return Err(last);
+            }
+            deadline.pause().map_err(|error| error.on(last.object().unwrap_or_default()).hint("nobody listens there"))?;
+        }
+    }
+}
+
+fn listen(address: SocketAddr, options: &TcpOptions) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
+    // A port whose connections are only just gone can be used again.
+    socket.set_reuse_address(true)?;
+    if options.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    let backlog = if options.backlog == 0 { DEFAULT_BACKLOG } else { options.backlog };
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket)
+}
+
+/// Starts the connection, waits until it stands or has failed, and asks which.
+fn connect(address: SocketAddr, options: &TcpOptions, deadline: &mut Deadline<'_>) -> Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None).during(CONNECT)?;
+    apply(SockRef::from(&socket), options).during(CONNECT)?;
+    if let Err(error) = socket.connect(&SockAddr::from(address)) {
+        // An interrupted attempt goes on like one in progress.
+        match error.raw_os_error() {
+            Some(libc::EINPROGRESS | libc::EINTR) => deadline.ready(socket.as_fd(), libc::POLLOUT)?,
+            _ => return Err(error).during(CONNECT),
+        }
+        if let Some(error) = socket.take_error().during(CONNECT)? {
+            return Err(error).during(CONNECT);
+        }
+    }
+    make_blocking(socket.as_fd()).during(CONNECT)?;
+    Ok(socket)
+}
+
+fn apply(socket: SockRef<'_>, options: &TcpOptions) -> std::io::Result<()> {
+    socket.set_tcp_nodelay(options.nodelay.unwrap_or(true))?;
+    if options.keep_alive != Some(true) {
+        return Ok(());
+    }
+    let seconds = |value: u32| Duration::from_secs(value.into());
+    let mut keep_alive = TcpKeepalive::new();
+    if options.keep_alive_idle != 0 {
+        keep_alive = keep_alive.with_time(seconds(options.keep_alive_idle));
+    }
+    if options.keep_alive_interval != 0 {
+        keep_alive = keep_alive.with_interval(seconds(options.keep_alive_interval));
+    }
+    if options.keep_alive_count != 0 {
+        keep_alive = keep_alive.with_retries(options.keep_alive_count);
+    }
+    socket.set_tcp_keepalive(&keep_alive)
+}
+
+fn check_port(operation: &'static str, port: u32) -> Result<u16> {
+    u16::try_from(port).map_err(|_| Error::os(operation, Errno::EINVAL).hint(format!("a port is at most 65535, not {port}")))
+}
+
+#[cold]
+fn no_address(operation: &'static str, host: Option<&str>) -> Error {
+    let error = Error::os(operation, Errno::EADDRNOTAVAIL).on(host.unwrap_or("loopback"));
+    error.hint("it has no address of that family")
+}
+
+fn resolve_within(deadline: &mut Deadline<'_>, host: Option<&str>, port: u16, options: &TcpOptions) -> Result<Vec<SocketAddr>> {
+    let family = options.family;
+    let needs_resolver = host.is_some_and(|host| literal(host).is_none());
+    if !options.resolve_on_thread || !needs_resolver {
+        return resolve(CONNECT, host, port, family);
+    }
+    let done = Stop::new()?;
+    let (sender, receiver) = mpsc::channel();
+    let (bell, host) = (done.clone(), host.map(str::to_owned));
+    // The thread ends with the resolver's own patience, also when nobody waits for it any more.
+    std::thread::Builder::new()
+        .name("unipc-resolve".into())
+        .spawn(move || {
+            let _ = sender.send(resolve(CONNECT, host.as_deref(), port, family));
+            bell.request();
+        })
+        .during(CONNECT)?;
+    deadline.ready(done.as_fd(), libc::POLLIN)?;
+    receiver.recv().unwrap_or_else(|_| Err(Error::os(CONNECT, Errno::EIO).hint("the resolver failed")))
+}
+
+fn resolve(operation: &'static str, host: Option<&str>, port: u16, family: u32) -> Result<Vec<SocketAddr>> {
+    if !matches!(family, 0 | 4 | 6) {
+        return Err(Error::os(operation, Errno::EINVAL).hint("the family is 4, 6, or 0 for both"));
+    }
+    let wanted = |address: &IpAddr| family == 0 || (family == 4) == address.is_ipv4();
+    let found: Vec<SocketAddr> = match host {
+        None if family == 6 => vec![SocketAddr::from((Ipv6Addr::LOCALHOST, port))],
+        None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))],
+        Some("") => return Err(Error::os(operation, Errno::EINVAL).hint("a host has at least one character")),
+        Some(host) => match literal(host) {
+            Some(address) => vec![SocketAddr::from((address, port))],
+            None => look_up(operation, host, port)?,
+        },
+    };
+    let found: Vec<SocketAddr> = found.into_iter().filter(|address| wanted(&address.ip())).collect();
+    if found.is_empty() { Err(no_address(operation, host)) } else { Ok(found) }
+}
+
+/// The resolver's own failures have no errno.
+fn look_up(operation: &'static str, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    let failed = |error: std::io::Error| match error.raw_os_error() {
+        Some(errno) => Error::os(operation, Errno::from_raw(errno)).on(host),
+        None => Error::os(operation, Errno::EADDRNOTAVAIL).on(host).hint(error.to_string()),
+    };
+    Ok((host, port).to_socket_addrs().map_err(failed)?.collect())
+}
+
+fn literal(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse().ok()
+}
+
+/// `None` for an address that is neither IPv4 nor IPv6.
+pub(super) fn address_to_text(storage: &libc::sockaddr_storage) -> Option<String> {
+    match libc::c_int::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says what it is, and the storage is large enough and aligned for every address.
+            let address = unsafe { &*std::ptr::from_ref(storage).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
+            Some(SocketAddr::from((ip, u16::from_be(address.sin_port))).to_string())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let address = unsafe { &*std::ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
+            Some(SocketAddr::from((ip, u16::from_be(address.sin6_port))).to_string())
+        }
+        _ => None,
+    }
+}
