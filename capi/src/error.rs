@@ -87,8 +87,7 @@ pub extern "C" fn unipc_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_error_text(code: c_int, buffer: *mut c_char, capacity: usize) -> isize {
     // SAFETY: the caller's promise.
-    catch_unwind(AssertUnwindSafe(|| unsafe { store_text(&sentence(code), buffer, capacity) } as isize))
-        .unwrap_or(UNIPC_PANIC as isize)
+    catch_unwind(AssertUnwindSafe(|| unsafe { store_text(&sentence(code), buffer, capacity) } as isize)).unwrap_or(UNIPC_PANIC as isize)
 }
 
 /// The name of a result code: "EAGAIN", "UNIPC_END"; "success" for zero and more, "unknown" for a number that is no code.

@@ -5,12 +5,14 @@
 
 #![allow(non_camel_case_types, reason = "the names of the C types")]
 
-mod atomic;
-mod error;
-mod memory;
-mod stream;
-mod sync;
-mod wait;
+pub mod atomic;
+pub mod error;
+pub mod framed;
+pub mod memory;
+pub mod socket;
+pub mod stream;
+pub mod sync;
+pub mod wait;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -207,11 +209,7 @@ unsafe fn store<T: Versioned>(operation: &'static str, out: *mut T, value: &T) -
     let length = size.min(size_of::<T>()) - head;
     // SAFETY: both are valid for `head + length` bytes; the size field stays the caller's.
     unsafe {
-        std::ptr::copy_nonoverlapping(
-            std::ptr::from_ref(value).cast::<u8>().add(head),
-            out.cast::<u8>().add(head),
-            length,
-        );
+        std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>().add(head), out.cast::<u8>().add(head), length);
     }
     Ok(())
 }

@@ -7,8 +7,7 @@ use unipc_core::memory::{Access, Memory, MemoryOptions};
 use unipc_core::{Error, Timeout, descriptor};
 
 use crate::{
-    Versioned, buffer, bytes, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, output, switch,
-    text,
+    Versioned, buffer, bytes, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, output, switch, text,
 };
 
 /// The same pages in several processes: a kernel object with raw bytes and no header, mapped into this process.

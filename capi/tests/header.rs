@@ -11,6 +11,8 @@ const PARTS: &[(&str, &str)] = &[
     ("error.rs", "General: versions, results, errors"),
     ("wait.rs", "Stop tokens: ending a wait early"),
     ("stream.rs", "Streams: bytes without boundaries"),
+    ("socket.rs", "Sockets: connections and listeners"),
+    ("framed.rs", "Messages framed on a stream"),
     ("memory.rs", "Memory: the same pages in several processes"),
     ("atomic.rs", "Atomics in memory"),
     ("sync.rs", "Synchronisation: waiting for each other"),

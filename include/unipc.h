@@ -1,0 +1,1546 @@
+/* unipc: every way that processes on a machine talk to each other. SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Generated from the sources of the library; do not edit.
+ *
+ * Compile and link with   cc program.c $(pkg-config --cflags --libs unipc)
+ *
+ * What holds for every function:
+ *
+ * - A result of zero or more is success. A negative result is -errno, or one of the UNIPC_* codes below -10000; then nothing was acquired, and
+ *   handles that were to be received are NULL. unipc_error_text tells the whole story of the calling thread's last failure.
+ * - A timeout is in nanoseconds: UNIPC_FOREVER, or for instance 100 * UNIPC_MILLISECOND. Zero or less never waits: what would have to gives -EAGAIN.
+ *   Running out of time gives -ETIMEDOUT. A signal does not end a wait; a stop token does, with -ECANCELED.
+ * - Options may be NULL. A struct of options begins as its _INIT macro; zero in a field is the default of the field.
+ * - NULL where it is not allowed gives -EINVAL. Closing NULL is fine.
+ * - Descriptors are close-on-exec. Names are checked, never shortened. Objects of other users are refused unless any_owner is set.
+ */
+#ifndef UNIPC_H
+#define UNIPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Times, in nanoseconds. */
+#define UNIPC_NANOSECOND INT64_C(1)
+#define UNIPC_MICROSECOND INT64_C(1000)
+#define UNIPC_MILLISECOND INT64_C(1000000)
+#define UNIPC_SECOND INT64_C(1000000000)
+#define UNIPC_MINUTE INT64_C(60000000000)
+/* Wait without a limit. */
+#define UNIPC_FOREVER INT64_MAX
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- General: versions, results, errors ------------------------------------------------------------------ */
+
+/** The major version. While it is 0, the ABI may change with every minor version, and the soname with it. */
+#define UNIPC_VERSION_MAJOR 0
+
+/** The minor version. */
+#define UNIPC_VERSION_MINOR 1
+
+/** The patch version. */
+#define UNIPC_VERSION_PATCH 0
+
+/** A switch in an options struct that has a default of its own: on. */
+#define UNIPC_ON 1
+
+/** A switch in an options struct that has a default of its own: off. */
+#define UNIPC_OFF 2
+
+/** lock_recover: the lock is held, and its last holder died. Repair what it protects, then mark it consistent. */
+#define UNIPC_NEEDS_REPAIR 1
+
+/** The other side has ended: nothing more will come. */
+#define UNIPC_END (-10001)
+
+/** The handle was made by the parent process and does not work in a child made by fork. */
+#define UNIPC_FORKED (-10002)
+
+/** A bug in this library was caught at its border; nothing was acquired. */
+#define UNIPC_PANIC (-10003)
+
+/** This build or this system cannot do it. */
+#define UNIPC_UNAVAILABLE (-10004)
+
+/** The name belongs to an object of another kind: a file that is no FIFO, no socket, no memory. */
+#define UNIPC_WRONG_KIND (-10005)
+
+/** The object is smaller than what was asked for. */
+#define UNIPC_WRONG_SIZE (-10006)
+
+/** An object in memory was made by another ABI, is of another kind, or belongs to another pid namespace. */
+#define UNIPC_INCOMPATIBLE (-10007)
+
+/** The stream ended inside a message, or inside what was to be read whole. */
+#define UNIPC_TRUNCATED (-10008)
+
+/**
+ * The version of the library that is running, "0.1.0".
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+const char *unipc_version(void);
+
+/**
+ * The sentence for a result code: what was tried, on which object, why it failed, and the remedy where one is known.
+ *
+ * If the last failure of this thread had this code, the sentence is about that failure; else it explains the code alone.
+ *
+ * @param code      what a function of this library returned
+ * @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+ * @param capacity  bytes in buffer; a longer text is cut at a whole character
+ * @return          the length of the whole text in bytes without the NUL (so compare with capacity, as with snprintf)
+ *
+ * Threads: any; each has its own last failure. Fork: the child keeps the forking thread's. Signal-safe: no. Since 0.1.
+ */
+ptrdiff_t unipc_error_text(int code, char *buffer, size_t capacity);
+
+/**
+ * The name of a result code: "EAGAIN", "UNIPC_END"; "success" for zero and more, "unknown" for a number that is no code.
+ *
+ * The text is static. Threads: any. Signal-safe: yes. Since 0.1.
+ */
+const char *unipc_error_name(int code);
+
+/**
+ * Writes "what: sentence" and a newline to standard error.
+ *
+ * @param what  what the program was doing; may be NULL
+ * @param code  what a function of this library returned
+ * @return      1, so that main can return unipc_error_print("counter", r);
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_error_print(const char *what, int code);
+
+/* ---- Stop tokens: ending a wait early -------------------------------------------------------------------- */
+
+/**
+ * A stop token: ends waits from a signal handler or from another thread. Each wait of a thread that has bound the token then fails with
+ * -ECANCELED, now and until unipc_stop_reset.
+ *
+ * A handle costs one descriptor. After fork, parent and child share the token: a request in either ends the waits of both.
+ */
+typedef struct unipc_stop unipc_stop;
+
+/**
+ * Makes a stop token.
+ *
+ * @param stop  receives the handle, or NULL on failure; close it with unipc_stop_close
+ * @return      0; -EMFILE, -ENFILE: no descriptor left; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See eventfd(2).
+ */
+int unipc_stop_create(unipc_stop **stop);
+
+/**
+ * Ends every wait that uses the token. errno is left as it was.
+ *
+ * @return  0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_stop_request(const unipc_stop *stop);
+
+/**
+ * Makes the token usable again. A request that comes at the same time may be lost.
+ *
+ * @return  0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_stop_reset(const unipc_stop *stop);
+
+/**
+ * Whether a request stands.
+ *
+ * @return  1 or 0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_stop_is_requested(const unipc_stop *stop);
+
+/**
+ * Binds the token to the calling thread: every call of this library in which the thread sleeps looks at it. A thread has one token at most;
+ * binding another replaces it. The thread keeps the token alive, also after unipc_stop_close.
+ *
+ * @param stop  the token, or NULL to bind none
+ * @return      0
+ *
+ * Threads: speaks of the calling one. Fork: the child's thread keeps the binding. Signal-safe: no. Since 0.1.
+ */
+int unipc_stop_bind(const unipc_stop *stop);
+
+/**
+ * A descriptor that is readable while a request stands, for poll, epoll and event loops. It belongs to the token: do not read or close it.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_stop_fd(const unipc_stop *stop);
+
+/**
+ * Closes the handle; NULL is fine. A thread that has bound the token keeps it alive.
+ *
+ * A signal handler must not use the handle any more. Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_stop_close(unipc_stop *stop);
+
+/* ---- Streams: bytes without boundaries ------------------------------------------------------------------- */
+
+/** shutdown: nothing more will be read. */
+#define UNIPC_SHUTDOWN_READ 1
+
+/** shutdown: nothing more will be written; the other side meets the end. */
+#define UNIPC_SHUTDOWN_WRITE 2
+
+/** shutdown: both. */
+#define UNIPC_SHUTDOWN_BOTH 3
+
+/**
+ * A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection. Order is kept, nothing is lost, boundaries are not kept.
+ *
+ * A handle costs one descriptor; a pipe on a kernel before 6.4 a second one with the first call that has a limit. fork hands it on. Two threads may
+ * use one handle, one reading and one writing. Closing it while another thread waits in it is not allowed: end the wait first, by a stop token or
+ * unipc_stream_shutdown.
+ */
+typedef struct unipc_stream unipc_stream;
+
+/** Options of unipc_pipe_create. Begin with UNIPC_PIPE_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_pipe_options {
+  /** sizeof(unipc_pipe_options) */
+  size_t struct_size;
+  /** the least number of bytes that it holds; 0: the system's, 64 KiB as a rule */
+  size_t capacity;
+} unipc_pipe_options;
+
+/** Options of FIFOs. Begin with UNIPC_FIFO_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_fifo_options {
+  /** sizeof(unipc_fifo_options) */
+  size_t struct_size;
+  /** open: the least number of bytes that it holds; 0: left as it is */
+  size_t capacity;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** open: nanoseconds to wait for another process to create the path */
+  int64_t wait_for_creator;
+  /** create: permissions, set whatever the umask says; 0: 0600 */
+  uint32_t mode;
+  /** open: 1 accepts FIFOs of users other than oneself and root */
+  uint32_t any_owner;
+  /** reader: 1 holds a writing end too, so that the end never comes between two clients; it does not wait for a writer */
+  uint32_t keep_open;
+  /** reader: 1 does not wait for a writer */
+  uint32_t unpaired;
+} unipc_fifo_options;
+
+/** A place to be filled. The layout of struct iovec. */
+typedef struct unipc_buffer {
+  /** where; may be NULL if length is 0 */
+  void *data;
+  /** bytes */
+  size_t length;
+} unipc_buffer;
+
+/** Bytes to be sent. The layout of struct iovec. */
+typedef struct unipc_bytes {
+  /** where; may be NULL if length is 0 */
+  const void *data;
+  /** bytes */
+  size_t length;
+} unipc_bytes;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_PIPE_OPTIONS_INIT does. Since 0.1. */
+void unipc_pipe_options_init(unipc_pipe_options *options);
+
+/**
+ * Makes a pipe: what is written to one end comes out of the other. The end comes to the reader when the last copy of the writing end is closed.
+ *
+ * @param options  the capacity; NULL: the system's
+ * @param reader   receives the end that bytes come out of, or NULL on failure; close it with unipc_stream_close
+ * @param writer   receives the end that bytes go into, or NULL on failure; close it with unipc_stream_close
+ * @return         0; -EMFILE, -ENFILE; -EPERM: a capacity above /proc/sys/fs/pipe-max-size; -EINVAL: NULL, capacity; -E2BIG: an option that
+ *                 this version does not know
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pipe(2), pipe(7).
+ */
+int unipc_pipe_create(const unipc_pipe_options *options, unipc_stream **reader, unipc_stream **writer);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FIFO_OPTIONS_INIT does. Since 0.1. */
+void unipc_fifo_options_init(unipc_fifo_options *options);
+
+/**
+ * Makes a FIFO, exclusively.
+ *
+ * @param path     where
+ * @param options  mode, group; NULL: 0600
+ * @return         0; -EEXIST: there is something at the path; -ENOENT: no such directory; -EACCES, -EROFS, -ENOSPC; -EINVAL: NULL, an empty path,
+ *                 mode or group; -ENAMETOOLONG; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mkfifo(3), fifo(7).
+ */
+int unipc_fifo_create(const char *path, const unipc_fifo_options *options);
+
+/**
+ * Removes a FIFO. Who has it open goes on using it.
+ *
+ * @return  0; -ENOENT; UNIPC_WRONG_KIND: no FIFO, it stays; -ELOOP: a symbolic link, it stays; -EACCES, -EPERM; -EINVAL: NULL or empty
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unlink(2).
+ */
+int unipc_fifo_unlink(const char *path);
+
+/**
+ * Opens the reading end of a FIFO, and waits for a writer unless options say keep_open or unpaired. It never creates.
+ *
+ * @param path     the FIFO
+ * @param options  any_owner, keep_open, unpaired, capacity, wait_for_creator; NULL: defaults
+ * @param timeout  nanoseconds for a writer to open; UNIPC_FOREVER; zero or less never waits
+ * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
+ * @return         0; -ENOENT; -EAGAIN, -ETIMEDOUT: no writer; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
+ *                 -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no FIFO; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fifo(7).
+ */
+int unipc_stream_open_fifo_reader(const char *path, const unipc_fifo_options *options, int64_t timeout,
+    unipc_stream **stream);
+
+/**
+ * Opens the writing end of a FIFO, and waits for a reader. It never creates.
+ *
+ * @return  as unipc_stream_open_fifo_reader; -EAGAIN, -ETIMEDOUT: no reader
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fifo(7).
+ */
+int unipc_stream_open_fifo_writer(const char *path, const unipc_fifo_options *options, int64_t timeout,
+    unipc_stream **stream);
+
+/**
+ * unipc_stream_open_fifo_reader, and makes the FIFO if there is none, with the mode and group of the options.
+ *
+ * @return  as unipc_stream_open_fifo_reader and unipc_fifo_create, but for -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fifo(7).
+ */
+int unipc_stream_open_or_create_fifo_reader(const char *path, const unipc_fifo_options *options,
+    int64_t timeout, unipc_stream **stream);
+
+/**
+ * unipc_stream_open_fifo_writer, and makes the FIFO if there is none, with the mode and group of the options.
+ *
+ * @return  as unipc_stream_open_fifo_writer and unipc_fifo_create, but for -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fifo(7).
+ */
+int unipc_stream_open_or_create_fifo_writer(const char *path, const unipc_fifo_options *options,
+    int64_t timeout, unipc_stream **stream);
+
+/**
+ * Two connected Unix sockets, for a process and the child that it forks.
+ *
+ * @param first   receives one end, or NULL on failure; close it with unipc_stream_close
+ * @param second  receives the other end, or NULL on failure; close it with unipc_stream_close
+ * @return        0; -EMFILE, -ENFILE, -ENOBUFS; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See socketpair(2).
+ */
+int unipc_stream_pair_unix(unipc_stream **first, unipc_stream **second);
+
+/**
+ * Reads what there is, at least one byte.
+ *
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          how many bytes came; 0: the end (or capacity is 0); -EAGAIN, -ETIMEDOUT: nothing came; -ECANCELED: the bound stop token;
+ *                  -ECONNRESET; -EBADF: not open for reading; -EINVAL: NULL, capacity above PTRDIFF_MAX
+ *
+ * Threads: one reader at a time gets bytes in order. Fork: the handle works in the child. Signal-safe: no. Since 0.1. See read(2), recv(2).
+ */
+ptrdiff_t unipc_stream_read(unipc_stream *stream, void *buffer, size_t capacity, int64_t timeout);
+
+/**
+ * Writes what there is room for, at least one byte. Nobody is killed by SIGPIPE.
+ *
+ * @param data     where from; may be NULL if length is 0
+ * @param length   bytes
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         how many bytes went out; -EAGAIN, -ETIMEDOUT: no room for any; -EPIPE: nobody reads any more; -ECONNRESET; -ECANCELED: the bound
+ *                 stop token; -EBADF: not open for writing; -EINVAL: NULL, length above PTRDIFF_MAX
+ *
+ * Threads: pieces of at most PIPE_BUF bytes that several write into one pipe for ever stay whole. Fork: the handle works in the child.
+ * Signal-safe: no. Since 0.1. See write(2), send(2).
+ */
+ptrdiff_t unipc_stream_write(unipc_stream *stream, const void *data, size_t length, int64_t timeout);
+
+/**
+ * Fills the buffer whole.
+ *
+ * @param buffer       where to; may be NULL if length is 0
+ * @param length       bytes
+ * @param timeout      nanoseconds for all of it; UNIPC_FOREVER; zero or less never waits
+ * @param transferred  receives how many bytes came, also in failure; may be NULL
+ * @return             0; UNIPC_END: the end came before the first byte; UNIPC_TRUNCATED: it came in the middle; else as unipc_stream_read
+ *
+ * Threads: as unipc_stream_read. Signal-safe: no. Since 0.1.
+ */
+int unipc_stream_read_exact(unipc_stream *stream, void *buffer, size_t length, int64_t timeout,
+    size_t *transferred);
+
+/**
+ * Writes everything.
+ *
+ * @param data         where from; may be NULL if length is 0
+ * @param length       bytes
+ * @param timeout      nanoseconds for all of it; UNIPC_FOREVER; zero or less never waits
+ * @param transferred  receives how many bytes went out, also in failure; may be NULL
+ * @return             0; else as unipc_stream_write, and a part may have gone out
+ *
+ * Threads: as unipc_stream_write. Signal-safe: no. Since 0.1.
+ */
+int unipc_stream_write_all(unipc_stream *stream, const void *data, size_t length, int64_t timeout,
+    size_t *transferred);
+
+/**
+ * Reads what there is, at least one byte, into several buffers one after the other. The first 1024 buffers count.
+ *
+ * @param buffers  where to; may be NULL if count is 0
+ * @param count    how many
+ * @return         as unipc_stream_read
+ *
+ * Threads: as unipc_stream_read. Signal-safe: no. Since 0.1. See readv(2).
+ */
+ptrdiff_t unipc_stream_read_vectored(unipc_stream *stream, const unipc_buffer *buffers, size_t count,
+    int64_t timeout);
+
+/**
+ * Writes what there is room for, at least one byte, from several pieces one after the other. The first 1024 pieces count.
+ *
+ * @param parts  where from; may be NULL if count is 0
+ * @param count  how many
+ * @return       as unipc_stream_write
+ *
+ * Threads: as unipc_stream_write. Signal-safe: no. Since 0.1. See writev(2).
+ */
+ptrdiff_t unipc_stream_write_vectored(unipc_stream *stream, const unipc_bytes *parts, size_t count,
+    int64_t timeout);
+
+/**
+ * Ends one direction or both of a socket, for everybody who holds it.
+ *
+ * @param how  UNIPC_SHUTDOWN_READ, UNIPC_SHUTDOWN_WRITE or UNIPC_SHUTDOWN_BOTH
+ * @return     0; -EOPNOTSUPP: a pipe, whose end is closed instead; -ENOTCONN; -EINVAL: NULL, no such direction
+ *
+ * Threads: any, also while others wait in the stream: they wake up. Signal-safe: no. Since 0.1. See shutdown(2).
+ */
+int unipc_stream_shutdown(unipc_stream *stream, int how);
+
+/**
+ * How many bytes a pipe or FIFO holds.
+ *
+ * @return  bytes; -EOPNOTSUPP: a socket; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fcntl(2), F_GETPIPE_SZ.
+ */
+int64_t unipc_stream_capacity(const unipc_stream *stream);
+
+/**
+ * Sets how many bytes a pipe or FIFO holds.
+ *
+ * @param capacity  bytes; rounded up to a power of two of pages
+ * @return          what was got; -EPERM: above /proc/sys/fs/pipe-max-size; -EBUSY: below what it holds at the moment; -EOPNOTSUPP: a socket;
+ *                  -EINVAL: NULL, 0, or above INT32_MAX
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fcntl(2), F_SETPIPE_SZ.
+ */
+int64_t unipc_stream_set_capacity(unipc_stream *stream, size_t capacity);
+
+/**
+ * The address of the other end: "/path", "@name", "127.0.0.1:80", "[::1]:80"; empty for a Unix socket that has none.
+ *
+ * @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; -ENOTSOCK: a pipe; -ENOTCONN; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See getpeername(2).
+ */
+ptrdiff_t unipc_stream_peer_address(const unipc_stream *stream, char *buffer, size_t capacity);
+
+/**
+ * The descriptor, which stays the handle's: readable until a read that does not wait says -EAGAIN. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_stream_fd(const unipc_stream *stream);
+
+/**
+ * Takes over a descriptor that carries bytes: a pipe, a FIFO, a connected stream socket, a terminal, a file. It is taken over on success alone, and
+ * made close-on-exec.
+ *
+ * @param fd      an open descriptor
+ * @param stream  receives the handle, or NULL on failure; close it with unipc_stream_close
+ * @return        0; -EBADF; UNIPC_WRONG_KIND: it carries no bytes, or listens; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_stream_from_fd(int fd, unipc_stream **stream);
+
+/**
+ * Gives the descriptor away; the handle is gone.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_stream_into_fd(unipc_stream *stream);
+
+/**
+ * Closes the stream; NULL is fine.
+ *
+ * Threads: none may use the handle meanwhile. Fork: the other process's copy stays open. Since 0.1.
+ */
+void unipc_stream_close(unipc_stream *stream);
+
+/* ---- Sockets: connections and listeners ------------------------------------------------------------------ */
+
+/** A socket that listens: Unix or TCP. A handle costs one descriptor. fork hands it on; several processes may accept from it. */
+typedef struct unipc_listener unipc_listener;
+
+/** Options of unipc_listener_open_unix. Begin with UNIPC_UNIX_LISTEN_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_unix_listen_options {
+  /** sizeof(unipc_unix_listen_options) */
+  size_t struct_size;
+  /** the group of the path, by name or number; NULL: the process's */
+  const char *group;
+  /** permissions of the path, set whatever the umask says; 0: 0600. To connect, one needs to write. */
+  uint32_t mode;
+  /** how many connections may wait to be accepted; 0: 128 */
+  uint32_t backlog;
+} unipc_unix_listen_options;
+
+/** Options of unipc_stream_connect_unix. Begin with UNIPC_UNIX_CONNECT_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_unix_connect_options {
+  /** sizeof(unipc_unix_connect_options) */
+  size_t struct_size;
+  /** 1 accepts a listener of a user other than oneself and root */
+  uint32_t any_owner;
+  /** 1 waits, within the timeout, for the listener to appear */
+  uint32_t wait_for_listener;
+} unipc_unix_connect_options;
+
+/** Who is at the other end of a Unix socket, as the kernel noted it when the connection was made. Begin with UNIPC_CREDENTIALS_INIT. */
+typedef struct unipc_credentials {
+  /** sizeof(unipc_credentials) */
+  size_t struct_size;
+  /** the process that connected, listened or made the pair; 0: it is in another pid namespace. The number may have been reused since. */
+  int32_t pid;
+  /** its effective user */
+  uint32_t uid;
+  /** its effective group */
+  uint32_t gid;
+  /** zero */
+  uint32_t reserved;
+} unipc_credentials;
+
+/** Options of TCP. Begin with UNIPC_TCP_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_tcp_options {
+  /** sizeof(unipc_tcp_options) */
+  size_t struct_size;
+  /** UNIPC_ON or UNIPC_OFF: send small pieces at once; 0: on */
+  uint32_t nodelay;
+  /** UNIPC_ON or UNIPC_OFF: ask a silent peer whether it lives; 0: off */
+  uint32_t keep_alive;
+  /** seconds of silence before the first question; 0: the system's */
+  uint32_t keep_alive_idle;
+  /** seconds between questions; 0: the system's */
+  uint32_t keep_alive_interval;
+  /** questions without an answer before the connection is given up; 0: the system's */
+  uint32_t keep_alive_count;
+  /** listener: how many connections may wait to be accepted; 0: 128 */
+  uint32_t backlog;
+  /** 4, 6, or 0 for both */
+  uint32_t family;
+  /** listener: 1 lets several listeners share the port */
+  uint32_t reuse_port;
+  /** connect: 1 tries again, within the timeout, while the connection is refused */
+  uint32_t wait_for_listener;
+  /** connect: 1 looks a name up on a helper thread, so that the timeout covers it */
+  uint32_t resolve_on_thread;
+} unipc_tcp_options;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_UNIX_LISTEN_OPTIONS_INIT does. Since 0.1. */
+void unipc_unix_listen_options_init(unipc_unix_listen_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_UNIX_CONNECT_OPTIONS_INIT does. Since 0.1. */
+void unipc_unix_connect_options_init(unipc_unix_connect_options *options);
+
+/**
+ * Listens on a path, or on an abstract name that begins with "@". The path appears when the socket listens, not before; the path of a server that
+ * has died is reclaimed, that of a live one never.
+ *
+ * @param path      at most 107 bytes, for an abstract name without the "@"
+ * @param options   mode, group, backlog; NULL: 0600, 128
+ * @param listener  receives the handle, or NULL on failure; close it with unipc_listener_close
+ * @return          0; -EADDRINUSE: somebody listens there; UNIPC_WRONG_KIND: there is something else at the path, and it stays; -ENOENT: no such
+ *                  directory; -EACCES, -EROFS, -ENOSPC; -EBUSY: the directory is kept locked; -ENAMETOOLONG; -EINVAL: NULL, an empty path, mode or
+ *                  group; -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7).
+ */
+int unipc_listener_open_unix(const char *path, const unipc_unix_listen_options *options,
+    unipc_listener **listener);
+
+/**
+ * Connects to a path, or to an abstract name that begins with "@".
+ *
+ * @param path     at most 107 bytes, for an abstract name without the "@"
+ * @param options  any_owner, wait_for_listener; NULL: listeners of oneself and root, that are there
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
+ * @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
+ *                 -ETIMEDOUT: its queue is full; -ECANCELED: the bound stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7).
+ */
+int unipc_stream_connect_unix(const char *path, const unipc_unix_connect_options *options, int64_t timeout,
+    unipc_stream **stream);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_CREDENTIALS_INIT does. Since 0.1. */
+void unipc_credentials_init(unipc_credentials *credentials);
+
+/**
+ * Who is at the other end of a Unix socket.
+ *
+ * @param credentials  receives the answer; its struct_size is set
+ * @return             0; -EOPNOTSUPP: no Unix socket; -EINVAL: NULL, struct_size not set
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERCRED.
+ */
+int unipc_stream_peer_credentials(const unipc_stream *stream, unipc_credentials *credentials);
+
+/**
+ * A pidfd of the process at the other end of a Unix socket, which no reuse of its number can mislead: for waiting until it exits, and for signals.
+ *
+ * @return  a descriptor that is the caller's, close-on-exec; UNIPC_UNAVAILABLE: before Linux 6.5; -ESRCH: it is gone; -EOPNOTSUPP: no Unix socket;
+ *          -EINVAL: NULL; -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_open(2).
+ */
+int unipc_stream_peer_pidfd(const unipc_stream *stream);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_TCP_OPTIONS_INIT does. Since 0.1. */
+void unipc_tcp_options_init(unipc_tcp_options *options);
+
+/**
+ * Listens on a TCP address and port.
+ *
+ * @param host      a name, an IPv4 or an IPv6 literal ("0.0.0.0" is every IPv4 address); NULL: loopback
+ * @param port      0 to 65535; 0: the system chooses, and unipc_listener_port tells
+ * @param options   backlog, family, reuse_port; the rest is given to the accepted connections; NULL: defaults
+ * @param listener  receives the handle, or NULL on failure; close it with unipc_listener_close
+ * @return          0; -EADDRINUSE; -EADDRNOTAVAIL: an unknown name, or not this machine's address; -EACCES: a port below 1024; -EINVAL: NULL, port,
+ *                  family; -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See tcp(7), ip(7), ipv6(7).
+ */
+int unipc_listener_open_tcp(const char *host, uint32_t port, const unipc_tcp_options *options,
+    unipc_listener **listener);
+
+/**
+ * Connects to a TCP address and port. Each address of a name is tried in turn, within the one timeout.
+ *
+ * @param host     a name, an IPv4 or an IPv6 literal; NULL: loopback
+ * @param port     1 to 65535
+ * @param options  nodelay, keep_alive, family, wait_for_listener, resolve_on_thread; NULL: defaults
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
+ * @return         0; -ECONNREFUSED; -EADDRNOTAVAIL: an unknown name; -EHOSTUNREACH, -ENETUNREACH; -EAGAIN, -ETIMEDOUT; -ECANCELED: the bound stop
+ *                 token; -EINVAL: NULL, port, family; -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See tcp(7), getaddrinfo(3).
+ */
+int unipc_stream_connect_tcp(const char *host, uint32_t port, const unipc_tcp_options *options,
+    int64_t timeout, unipc_stream **stream);
+
+/**
+ * Takes the next connection.
+ *
+ * When no descriptor or memory is left, the connection stays in the queue, and the call waits for some, within its timeout and 100 ms at most,
+ * before it says so; a loop around it does not burn the processor.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
+ * @return         0; -EAGAIN, -ETIMEDOUT: nobody came; -ECANCELED: the bound stop token; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: a shortage;
+ *                 -EINVAL: NULL
+ *
+ * Threads: any, several at once. Fork: several processes may accept. Signal-safe: no. Since 0.1. See accept(2).
+ */
+int unipc_listener_accept(unipc_listener *listener, int64_t timeout, unipc_stream **stream);
+
+/**
+ * The port that a TCP listener listens on.
+ *
+ * @return  1 to 65535; -EOPNOTSUPP: a Unix listener; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_listener_port(const unipc_listener *listener);
+
+/**
+ * Where the listener listens: "/path", "@name", "127.0.0.1:80", "[::1]:80".
+ *
+ * @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See getsockname(2).
+ */
+ptrdiff_t unipc_listener_address(const unipc_listener *listener, char *buffer, size_t capacity);
+
+/**
+ * The descriptor, which stays the handle's: readable while there is a connection to accept. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_listener_fd(const unipc_listener *listener);
+
+/**
+ * Takes over a socket that listens, for instance from a service manager. It is taken over on success alone, and made close-on-exec. A blocking one
+ * stays blocking; if other processes accept from it too, an accept with a timeout may then wait longer.
+ *
+ * @param fd        an open descriptor
+ * @param listener  receives the handle, or NULL on failure; close it with unipc_listener_close
+ * @return          0; -EBADF; UNIPC_WRONG_KIND: no stream socket that listens; -ENOTSOCK; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_listener_from_fd(int fd, unipc_listener **listener);
+
+/**
+ * Gives the descriptor away; the handle is gone. The path of a Unix listener stays.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_listener_into_fd(unipc_listener *listener);
+
+/**
+ * Closes the listener; NULL is fine. The path that it published is removed, unless another socket has taken it.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+ */
+void unipc_listener_close(unipc_listener *listener);
+
+/* ---- Messages framed on a stream ------------------------------------------------------------------------- */
+
+/**
+ * Messages over any stream. On the wire: the length in four bytes, most significant first, then that many bytes.
+ *
+ * fork hands it on, but only one of the two processes can go on in the middle of a message. One thread at a time.
+ */
+typedef struct unipc_framed unipc_framed;
+
+/** Options of unipc_framed_create. Begin with UNIPC_FRAMED_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_framed_options {
+  /** sizeof(unipc_framed_options) */
+  size_t struct_size;
+  /** the largest message, in either direction, in bytes: at most UINT32_MAX; 0: 16 MiB */
+  size_t largest;
+} unipc_framed_options;
+
+/** What is known of a message that was received. Begin with UNIPC_MESSAGE_INFO_INIT. */
+typedef struct unipc_message_info {
+  /** sizeof(unipc_message_info) */
+  size_t struct_size;
+  /** bytes; also with -EMSGSIZE: how large a buffer must be */
+  uint64_t size;
+} unipc_message_info;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FRAMED_OPTIONS_INIT does. Since 0.1. */
+void unipc_framed_options_init(unipc_framed_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1. */
+void unipc_message_info_init(unipc_message_info *info);
+
+/**
+ * Frames a stream.
+ *
+ * @param stream   taken over on success alone: then the handle is gone
+ * @param options  largest; NULL: 16 MiB
+ * @param framed   receives the handle, or NULL on failure; close it with unipc_framed_close
+ * @return         0; -EINVAL: NULL, or largest above UINT32_MAX; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_framed_create(unipc_stream *stream, const unipc_framed_options *options, unipc_framed **framed);
+
+/**
+ * Sends a message.
+ *
+ * If time runs out after a part of it went out, the message counts as sent: its rest is kept, and goes out with the next unipc_framed_send or
+ * unipc_framed_flush, before anything else.
+ *
+ * @param data     where from; may be NULL if length is 0
+ * @param length   bytes, 0 for an empty message
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -EMSGSIZE: larger than the limit; -EAGAIN, -ETIMEDOUT, -ECANCELED: nothing of it went out; -EPIPE, -ECONNRESET: nobody reads
+ *                 any more; -EINVAL: NULL
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1.
+ */
+int unipc_framed_send(unipc_framed *framed, const void *data, size_t length, int64_t timeout);
+
+/**
+ * Receives a message.
+ *
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      receives the size, also with -EMSGSIZE; may be NULL
+ * @return          its length, 0 for an empty message; UNIPC_END: the stream has ended between messages; UNIPC_TRUNCATED: inside one; -EMSGSIZE: the
+ *                  buffer is too small, the message stays; -EBADMSG: its header claims more than the limit, and what follows cannot be told
+ *                  apart any more; -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1.
+ */
+ptrdiff_t unipc_framed_receive(unipc_framed *framed, void *buffer, size_t capacity, int64_t timeout,
+    unipc_message_info *info);
+
+/**
+ * Writes what unipc_framed_send has kept.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: nothing is kept any more; -EAGAIN, -ETIMEDOUT, -ECANCELED: something still is; -EPIPE, -ECONNRESET; -EINVAL: NULL
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1.
+ */
+int unipc_framed_flush(unipc_framed *framed, int64_t timeout);
+
+/**
+ * The descriptor, which stays the handle's: readable while there is something to receive. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_framed_fd(const unipc_framed *framed);
+
+/**
+ * Gives the stream back, and the framing is gone. What was received or kept in part is lost.
+ *
+ * @return  the stream; NULL for NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+unipc_stream *unipc_framed_into_stream(unipc_framed *framed);
+
+/**
+ * Closes the stream and its framing; NULL is fine. What unipc_framed_send has kept is written if that needs no waiting.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_framed_close(unipc_framed *framed);
+
+/* ---- Memory: the same pages in several processes --------------------------------------------------------- */
+
+/** memory access: reading and writing, the default. */
+#define UNIPC_READ_WRITE 0
+
+/** memory access: reading. A store through the address is SIGSEGV, a write through this library -EACCES. */
+#define UNIPC_READ_ONLY 1
+
+/**
+ * The same pages in several processes: a kernel object with raw bytes and no header, mapped into this process.
+ *
+ * A handle costs a descriptor (an anonymous memory: none) and a mapping, and another mapping per change of size. After fork the child has the
+ * same pages; closing the handle there removes no name. Threads may use a handle together, except for resize, refresh, publish and close.
+ */
+typedef struct unipc_memory unipc_memory;
+
+/** Options of memory. Begin with UNIPC_MEMORY_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_memory_options {
+  /** sizeof(unipc_memory_options) */
+  size_t struct_size;
+  /** create: the size in bytes, at least 1; open: the least that will do, 0 for any */
+  size_t size;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** open: nanoseconds to wait for another process to create the object and give it its size */
+  int64_t wait_for_creator;
+  /** create: permissions, set whatever the umask says; 0: 0600 */
+  uint32_t mode;
+  /** UNIPC_READ_WRITE or UNIPC_READ_ONLY */
+  uint32_t access;
+  /** open: 1 accepts objects of users other than oneself and root */
+  uint32_t any_owner;
+  /** create: 1 removes the name when the creator closes its handle */
+  uint32_t temporary;
+  /** create: 1 makes the object without its name, which unipc_memory_publish gives */
+  uint32_t unpublished;
+  /** create: 1 does not reserve the pages; a store into a full system is then SIGBUS */
+  uint32_t sparse;
+} unipc_memory_options;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_MEMORY_OPTIONS_INIT does. Since 0.1. */
+void unipc_memory_options_init(unipc_memory_options *options);
+
+/**
+ * Creates POSIX shared memory of zero bytes, /dev/shm/NAME. It has its size, its pages and its permissions before it has its name, and an
+ * existing object is left alone.
+ *
+ * @param name     at most 255 bytes; the leading slash is optional, no other is allowed
+ * @param options  size (needed), mode, group, temporary, unpublished, sparse, access
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -EEXIST; -EINVAL: NULL, a bad name, size, mode or group; -ENAMETOOLONG; -ENOSPC, -ENOMEM: no room, and the text says how much is
+ *                 left; -EACCES; -EMFILE, -ENFILE, -ENOMEM; -E2BIG: an option that this version does not know
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shm_open(3), shm_overview(7).
+ */
+int unipc_memory_create_posix(const char *name, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Opens POSIX shared memory that exists, and maps the whole of it. It never creates.
+ *
+ * @param name     at most 255 bytes; the leading slash is optional, no other is allowed
+ * @param options  access, size (the least that will do), any_owner, wait_for_creator; NULL: defaults
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
+ *                 UNIPC_WRONG_SIZE: smaller than asked for, or without a size yet; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shm_open(3).
+ */
+int unipc_memory_open_posix(const char *name, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Opens POSIX shared memory, or creates it if there is none. unipc_memory_was_created tells which.
+ *
+ * @return  as unipc_memory_open_posix and unipc_memory_create_posix, but for -ENOENT and -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shm_open(3).
+ */
+int unipc_memory_open_or_create_posix(const char *name, const unipc_memory_options *options,
+    unipc_memory **memory);
+
+/**
+ * Removes the name. Who has the memory mapped goes on using it.
+ *
+ * @return  0; -ENOENT; -EACCES, -EPERM: not allowed; -EINVAL, -ENAMETOOLONG: a bad name
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shm_unlink(3).
+ */
+int unipc_memory_unlink_posix(const char *name);
+
+/**
+ * Makes pages of zero bytes without a name, which children made by fork share.
+ *
+ * @param options  size (needed); nothing else counts
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -EINVAL: NULL, no size; -ENOMEM; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mmap(2), MAP_ANONYMOUS.
+ */
+int unipc_memory_create_anonymous(const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Gives a memory that was made unpublished its name, exclusively. After -EEXIST it can be tried again.
+ *
+ * @return  0; -EEXIST; -EINVAL: NULL, or the memory has its name already
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1. See linkat(2).
+ */
+int unipc_memory_publish(unipc_memory *memory);
+
+/**
+ * Whether this handle made the object: after unipc_memory_open_or_create_posix, who has to fill it.
+ *
+ * @return  1: made by this handle; 0: it existed; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_was_created(const unipc_memory *memory);
+
+/**
+ * The first byte of the newest mapping. Addresses from before a resize or refresh stay valid until the handle is closed.
+ *
+ * Other processes may write to the bytes at any time: keep to atomics, or to a lock that everybody keeps. If somebody shrinks the object, a
+ * load behind its end is SIGBUS.
+ *
+ * @return  the address, aligned to a page; NULL for NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+void *unipc_memory_address(const unipc_memory *memory);
+
+/**
+ * The bytes that are mapped: the object's size when this handle opened, resized or refreshed it, not rounded to pages. 0 for NULL.
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+size_t unipc_memory_size(const unipc_memory *memory);
+
+/**
+ * Changes the size of the object, and maps the new one. Addresses from before stay valid; behind the end of a shrunk object lies SIGBUS.
+ *
+ * @param size  bytes, at least 1
+ * @return      0; -ENOSPC: no room, nothing has changed; -EACCES: the handle is read-only; -EINVAL: NULL, no size; -EOPNOTSUPP: anonymous
+ *              memory; -ENOMEM
+ *
+ * Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1. See ftruncate(2), fallocate(2).
+ */
+int unipc_memory_resize(unipc_memory *memory, size_t size);
+
+/**
+ * Maps what another process has made of the object's size. Addresses from before stay valid.
+ *
+ * @return  0; UNIPC_WRONG_SIZE: the object has no bytes; -EINVAL: NULL; -EOPNOTSUPP: anonymous memory; -ENOMEM
+ *
+ * Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_refresh(unipc_memory *memory);
+
+/**
+ * Copies bytes out, by relaxed atomic words: what others write meanwhile arrives as a mixture of old and new, and nothing worse.
+ *
+ * @param offset  bytes from the start
+ * @param buffer  where to; may be NULL if length is 0
+ * @param length  bytes
+ * @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; then nothing was copied
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_read(const unipc_memory *memory, size_t offset, void *buffer, size_t length);
+
+/**
+ * Copies bytes in, by relaxed atomic words.
+ *
+ * @param offset  bytes from the start
+ * @param data    where from; may be NULL if length is 0
+ * @param length  bytes
+ * @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; -EACCES: the handle is read-only; then nothing was copied
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_write(unipc_memory *memory, size_t offset, const void *data, size_t length);
+
+/**
+ * The descriptor of the object, which stays the handle's: for sending, not for closing.
+ *
+ * @return  the descriptor; -EOPNOTSUPP: anonymous memory; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_fd(const unipc_memory *memory);
+
+/**
+ * Maps an object by a descriptor from elsewhere: a memfd, a file, one that was received. The descriptor is taken over on success alone, and made
+ * close-on-exec.
+ *
+ * @param fd       an open descriptor
+ * @param options  access, size (the least that will do), sparse (for resize); NULL: defaults
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -EBADF; UNIPC_WRONG_KIND: no file or memory; UNIPC_WRONG_SIZE; -EACCES: not open for that access; -EINVAL, -E2BIG, -ENOMEM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_from_fd(int fd, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Gives the descriptor away and closes the handle: addresses are no longer valid. The name stays, also of a temporary memory.
+ *
+ * @return  the descriptor, which is the caller's; -EOPNOTSUPP: anonymous memory, and -EINVAL: NULL; then the handle stays
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_into_fd(unipc_memory *memory);
+
+/**
+ * Closes the handle and unmaps; NULL is fine. A temporary memory loses its name when its creator closes.
+ *
+ * Threads: none may use the handle or an address meanwhile. Fork: closing in a child removes no name. Since 0.1.
+ */
+void unipc_memory_close(unipc_memory *memory);
+
+/* ---- Atomics in memory ----------------------------------------------------------------------------------- */
+
+/** memory order: no order with other accesses. */
+#define UNIPC_RELAXED 0
+
+/** memory order: what follows a load sees what came before the store that it read. */
+#define UNIPC_ACQUIRE 1
+
+/** memory order: what came before a store is seen by who acquires it. */
+#define UNIPC_RELEASE 2
+
+/** memory order: both, for an operation that reads and writes. */
+#define UNIPC_ACQUIRE_RELEASE 3
+
+/** memory order: one order of all such operations, for everybody. */
+#define UNIPC_SEQUENTIAL 4
+
+/**
+ * Loads the 32-bit word at an offset, atomically. Works on a read-only handle.
+ *
+ * @param offset  bytes from the start, a multiple of 4
+ * @param order   UNIPC_RELAXED, UNIPC_ACQUIRE or UNIPC_SEQUENTIAL
+ * @param value   receives the word
+ * @return        0; -EINVAL: NULL, not within the memory, not aligned, or no such order
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_load_u32(const unipc_memory *memory, size_t offset, int order, uint32_t *value);
+
+/**
+ * Stores the 32-bit word at an offset, atomically.
+ *
+ * @param offset  bytes from the start, a multiple of 4
+ * @param order   UNIPC_RELAXED, UNIPC_RELEASE or UNIPC_SEQUENTIAL
+ * @return        0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_store_u32(unipc_memory *memory, size_t offset, int order, uint32_t value);
+
+/**
+ * Adds to the 32-bit word at an offset, atomically; it wraps around.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_add_u32(unipc_memory *memory, size_t offset, int order, uint32_t operand,
+    uint32_t *previous);
+
+/**
+ * Exchanges the 32-bit word at an offset, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_exchange_u32(unipc_memory *memory, size_t offset, int order, uint32_t value,
+    uint32_t *previous);
+
+/**
+ * Exchanges the 32-bit word at an offset if it is what the caller expects, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five, for the exchange; without one, the load is ordered alike
+ * @param expected  what the word must be; receives what it is if it is not
+ * @param desired   what it becomes
+ * @return          1: exchanged; 0: not; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_compare_exchange_u32(unipc_memory *memory, size_t offset, int order, uint32_t *expected,
+    uint32_t desired);
+
+/**
+ * Loads the 64-bit word at an offset, atomically. Works on a read-only handle.
+ *
+ * @param offset  bytes from the start, a multiple of 8
+ * @param order   UNIPC_RELAXED, UNIPC_ACQUIRE or UNIPC_SEQUENTIAL
+ * @param value   receives the word
+ * @return        0; -EINVAL: NULL, not within the memory, not aligned, or no such order
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_load_u64(const unipc_memory *memory, size_t offset, int order, uint64_t *value);
+
+/**
+ * Stores the 64-bit word at an offset, atomically.
+ *
+ * @param offset  bytes from the start, a multiple of 8
+ * @param order   UNIPC_RELAXED, UNIPC_RELEASE or UNIPC_SEQUENTIAL
+ * @return        0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_store_u64(unipc_memory *memory, size_t offset, int order, uint64_t value);
+
+/**
+ * Adds to the 64-bit word at an offset, atomically; it wraps around.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_add_u64(unipc_memory *memory, size_t offset, int order, uint64_t operand,
+    uint64_t *previous);
+
+/**
+ * Exchanges the 64-bit word at an offset, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_exchange_u64(unipc_memory *memory, size_t offset, int order, uint64_t value,
+    uint64_t *previous);
+
+/**
+ * Exchanges the 64-bit word at an offset if it is what the caller expects, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five, for the exchange; without one, the load is ordered alike
+ * @param expected  what the word must be; receives what it is if it is not
+ * @param desired   what it becomes
+ * @return          1: exchanged; 0: not; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_compare_exchange_u64(unipc_memory *memory, size_t offset, int order, uint64_t *expected,
+    uint64_t desired);
+
+/* ---- Synchronisation: waiting for each other ------------------------------------------------------------- */
+
+/** mutex kind: the holder who locks again waits for itself, until its timeout. The kind of zero bytes. */
+#define UNIPC_MUTEX_PLAIN 0
+
+/** mutex kind: the holder who locks again holds the lock once more, and must unlock as often. */
+#define UNIPC_MUTEX_RECURSIVE 1
+
+/** mutex kind: the holder who locks again is told, -EDEADLK. */
+#define UNIPC_MUTEX_ERROR_CHECKING 2
+
+/** semaphore flag: who holds each unit is written down, and a dead process's units come back. */
+#define UNIPC_SEMAPHORE_RECOVER 1
+
+/** The most units of a semaphore with UNIPC_SEMAPHORE_RECOVER. */
+#define UNIPC_SEMAPHORE_PLACES 56
+
+/**
+ * A named semaphore, the same object that sem_open(3) gives: /dev/shm/sem.NAME.
+ *
+ * It belongs to nobody: the unit of a process that dies is lost. Where that must not be, use an in-place semaphore with
+ * UNIPC_SEMAPHORE_RECOVER. A handle costs one mapping and no descriptor.
+ */
+typedef struct unipc_posix_semaphore unipc_posix_semaphore;
+
+/** Options of unipc_mutex_init. Begin with UNIPC_MUTEX_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_mutex_options {
+  /** sizeof(unipc_mutex_options) */
+  size_t struct_size;
+  /** UNIPC_MUTEX_PLAIN, UNIPC_MUTEX_RECURSIVE or UNIPC_MUTEX_ERROR_CHECKING */
+  uint32_t kind;
+  /** zero */
+  uint32_t reserved;
+} unipc_mutex_options;
+
+/**
+ * A mutex for memory that processes share, whose holder may die. All-zero bytes are a valid, unlocked, plain mutex, so several processes may
+ * use freshly made memory without a race over who initialises it.
+ *
+ * It is owned by a thread. It must not be moved or copied while in use. Processes that share it live in one pid namespace and use one C library;
+ * others get UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
+ */
+typedef struct unipc_mutex {
+  /** Not for use. */
+  uint64_t opaque[16];
+} unipc_mutex;
+
+/** Options of unipc_semaphore_init. Begin with UNIPC_SEMAPHORE_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_semaphore_options {
+  /** sizeof(unipc_semaphore_options) */
+  size_t struct_size;
+  /** how many units are free at first: at most INT32_MAX; with UNIPC_SEMAPHORE_RECOVER 1 to UNIPC_SEMAPHORE_PLACES */
+  uint32_t value;
+  /** 0 or UNIPC_SEMAPHORE_RECOVER */
+  uint32_t flags;
+} unipc_semaphore_options;
+
+/**
+ * A counting semaphore for memory that processes share. All-zero bytes are a valid plain semaphore of value 0.
+ *
+ * It must not be moved or copied while in use. It trusts everyone who can write the page.
+ */
+typedef struct unipc_semaphore {
+  /** Not for use. */
+  uint64_t opaque[64];
+} unipc_semaphore;
+
+/** Options of named semaphores. Begin with UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_posix_semaphore_options {
+  /** sizeof(unipc_posix_semaphore_options) */
+  size_t struct_size;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** open: nanoseconds to wait for another process to create it */
+  int64_t wait_for_creator;
+  /** create: how many units are free at first, at most INT32_MAX */
+  uint32_t value;
+  /** create: permissions, set whatever the umask says; 0: 0600 */
+  uint32_t mode;
+  /** open: 1 accepts semaphores of users other than oneself and root */
+  uint32_t any_owner;
+  /** create: 1 removes the name when the creator closes its handle */
+  uint32_t temporary;
+} unipc_posix_semaphore_options;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_MUTEX_OPTIONS_INIT does. Since 0.1. */
+void unipc_mutex_options_init(unipc_mutex_options *options);
+
+/**
+ * Makes the mutex anew, unlocked, whatever bytes stood there. Zero bytes need no init. Nobody may use the mutex meanwhile.
+ *
+ * @param mutex    where, at a multiple of 8 bytes
+ * @param options  the kind; NULL: plain
+ * @return         0; -EINVAL: NULL, misaligned, unknown kind; -E2BIG: an option that this version does not know;
+ *                 UNIPC_UNAVAILABLE: the C library's robust mutexes cannot start from zero bytes
+ *
+ * Threads: none may use the mutex meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_mutex_init(unipc_mutex *mutex, const unipc_mutex_options *options);
+
+/**
+ * Locks the mutex, and fails if a holder died inside and nobody has repaired since. Use unipc_mutex_lock_recover to repair.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; -EOWNERDEAD: not held, a holder died; -EAGAIN: another holds it and the timeout is zero; -ETIMEDOUT; -ECANCELED:
+ *                 the bound stop token; -EDEADLK: the caller holds it already (error checking); -EINVAL: NULL or misaligned;
+ *                 UNIPC_INCOMPATIBLE: no mutex of this ABI and pid namespace. A negative result: not held.
+ *
+ * Threads: any; the lock is the calling thread's. Fork: the child does not hold it. Signal-safe: no. Since 0.1.
+ * See pthread_mutex_lock(3p), pthread_mutexattr_setrobust(3).
+ */
+int unipc_mutex_lock(unipc_mutex *mutex, int64_t timeout);
+
+/**
+ * unipc_mutex_lock without waiting: -EAGAIN if another holds it.
+ *
+ * @return  as unipc_mutex_lock
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_mutex_trylock(3p).
+ */
+int unipc_mutex_try_lock(unipc_mutex *mutex);
+
+/**
+ * Locks the mutex also when the last holder died inside.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; UNIPC_NEEDS_REPAIR: held, and a holder died since the last unipc_mutex_mark_consistent: repair what the mutex protects,
+ *                 then mark it. Negative: not held, as unipc_mutex_lock but for -EOWNERDEAD.
+ *
+ * Unlocking without marking, or dying, passes the need for repair on to the next. Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_mutex_lock_recover(unipc_mutex *mutex, int64_t timeout);
+
+/**
+ * Ends the need for repair, after the repair. The caller holds the mutex, and goes on holding it.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the mutex; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1.
+ */
+int unipc_mutex_mark_consistent(unipc_mutex *mutex);
+
+/**
+ * Unlocks the mutex.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the mutex; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1. See pthread_mutex_unlock(3p).
+ */
+int unipc_mutex_unlock(unipc_mutex *mutex);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SEMAPHORE_OPTIONS_INIT does. Since 0.1. */
+void unipc_semaphore_options_init(unipc_semaphore_options *options);
+
+/**
+ * Makes the semaphore anew, whatever bytes stood there. Zero bytes need no init. Nobody may use the semaphore meanwhile.
+ *
+ * @param semaphore  where, at a multiple of 8 bytes
+ * @param options    the value and whether to recover; NULL: a plain one of value 0
+ * @return           0; -EINVAL: NULL, misaligned, value or flags out of range; -E2BIG: an option that this version does not know
+ *
+ * Threads: none may use the semaphore meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_semaphore_init(unipc_semaphore *semaphore, const unipc_semaphore_options *options);
+
+/**
+ * Takes a unit.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: taken; -EAGAIN: none is free and the timeout is zero; -ETIMEDOUT; -ECANCELED: the bound stop token; -EINVAL: NULL or
+ *                 misaligned; UNIPC_INCOMPATIBLE: no semaphore of this ABI (recovering: and pid namespace). A negative result: not taken.
+ *
+ * Threads: any. Fork: units stay the parent's. Signal-safe: no. Since 0.1. See sem_wait(3).
+ */
+int unipc_semaphore_wait(unipc_semaphore *semaphore, int64_t timeout);
+
+/**
+ * Takes a unit if one is free: else -EAGAIN.
+ *
+ * @return  as unipc_semaphore_wait
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_trywait(3).
+ */
+int unipc_semaphore_try_wait(unipc_semaphore *semaphore);
+
+/**
+ * Gives a unit back, or adds one, and wakes one who waits.
+ *
+ * @return  0; -EOVERFLOW: the value is INT32_MAX; -EPERM: with UNIPC_SEMAPHORE_RECOVER, this process holds no unit; -EINVAL;
+ *          UNIPC_INCOMPATIBLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_post(3).
+ */
+int unipc_semaphore_post(unipc_semaphore *semaphore);
+
+/**
+ * How many units are free at this moment.
+ *
+ * @return  the value; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_getvalue(3).
+ */
+int unipc_semaphore_value(const unipc_semaphore *semaphore);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT does. Since 0.1. */
+void unipc_posix_semaphore_options_init(unipc_posix_semaphore_options *options);
+
+/**
+ * Creates a named semaphore. Nobody meets it half made, and an existing one is left alone.
+ *
+ * @param name       at most 251 bytes; the leading slash is optional, no other is allowed
+ * @param options    value, mode, group, temporary; NULL: value 0, mode 0600
+ * @param semaphore  receives the handle, or NULL on failure; close it with unipc_posix_semaphore_close
+ * @return           0; -EEXIST; -EINVAL: NULL, a bad name, mode, value or group; -ENAMETOOLONG; -ENOSPC, -EACCES; -EMFILE, -ENFILE, -ENOMEM;
+ *                   -E2BIG: an option that this version does not know
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_open(3), sem_overview(7).
+ */
+int unipc_posix_semaphore_create(const char *name, const unipc_posix_semaphore_options *options,
+    unipc_posix_semaphore **semaphore);
+
+/**
+ * Opens a named semaphore that exists. It never creates.
+ *
+ * @param name       at most 251 bytes; the leading slash is optional, no other is allowed
+ * @param options    any_owner, wait_for_creator; NULL: fail at once, and only for objects of oneself and root
+ * @param semaphore  receives the handle, or NULL on failure; close it with unipc_posix_semaphore_close
+ * @return           0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
+ *                   UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_open(3).
+ */
+int unipc_posix_semaphore_open(const char *name, const unipc_posix_semaphore_options *options,
+    unipc_posix_semaphore **semaphore);
+
+/**
+ * Opens a named semaphore, or creates it if there is none. The value counts only for the one who creates.
+ *
+ * @return  as unipc_posix_semaphore_open and unipc_posix_semaphore_create, but for -ENOENT and -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_open(3).
+ */
+int unipc_posix_semaphore_open_or_create(const char *name, const unipc_posix_semaphore_options *options,
+    unipc_posix_semaphore **semaphore);
+
+/**
+ * Removes the name. Who has the semaphore open goes on using it.
+ *
+ * @return  0; -ENOENT; -EACCES, -EPERM: not allowed; -EINVAL, -ENAMETOOLONG: a bad name
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_unlink(3).
+ */
+int unipc_posix_semaphore_unlink(const char *name);
+
+/**
+ * Takes a unit.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: taken; -EAGAIN: none is free and the timeout is zero; -ETIMEDOUT; -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any. Fork: the handle works in the child. Signal-safe: no. Since 0.1. See sem_wait(3).
+ */
+int unipc_posix_semaphore_wait(unipc_posix_semaphore *semaphore, int64_t timeout);
+
+/**
+ * Takes a unit if one is free: else -EAGAIN.
+ *
+ * @return  as unipc_posix_semaphore_wait
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_trywait(3).
+ */
+int unipc_posix_semaphore_try_wait(unipc_posix_semaphore *semaphore);
+
+/**
+ * Gives a unit back, or adds one, and wakes one who waits.
+ *
+ * @return  0; -EOVERFLOW: the value is INT32_MAX; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_post(3).
+ */
+int unipc_posix_semaphore_post(unipc_posix_semaphore *semaphore);
+
+/**
+ * How many units are free at this moment.
+ *
+ * @return  the value; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_getvalue(3).
+ */
+int unipc_posix_semaphore_value(const unipc_posix_semaphore *semaphore);
+
+/**
+ * Closes the handle; NULL is fine. A temporary semaphore loses its name when its creator closes.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1. See sem_close(3).
+ */
+void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
+
+/* ---- Initialisers: the size, and zero -------------------------------------------------------------------- */
+
+#define UNIPC_PIPE_OPTIONS_INIT { sizeof(unipc_pipe_options), 0 }
+#define UNIPC_FIFO_OPTIONS_INIT { sizeof(unipc_fifo_options), 0, NULL, 0, 0, 0, 0, 0 }
+#define UNIPC_UNIX_LISTEN_OPTIONS_INIT { sizeof(unipc_unix_listen_options), NULL, 0, 0 }
+#define UNIPC_UNIX_CONNECT_OPTIONS_INIT { sizeof(unipc_unix_connect_options), 0, 0 }
+#define UNIPC_CREDENTIALS_INIT { sizeof(unipc_credentials), 0, 0, 0, 0 }
+#define UNIPC_TCP_OPTIONS_INIT { sizeof(unipc_tcp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_FRAMED_OPTIONS_INIT { sizeof(unipc_framed_options), 0 }
+#define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0 }
+#define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }
+#define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0 }
+#define UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_posix_semaphore_options), NULL, 0, 0, 0, 0, 0 }
+
+/* ---- Layout: objects in memory keep their size and alignment for ever ------------------------------------ */
+
+#if defined(__cplusplus)
+static_assert(sizeof(unipc_mutex) == 128, "size of unipc_mutex");
+static_assert(alignof(unipc_mutex) == 8, "alignment of unipc_mutex");
+static_assert(sizeof(unipc_semaphore) == 512, "size of unipc_semaphore");
+static_assert(alignof(unipc_semaphore) == 8, "alignment of unipc_semaphore");
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(unipc_mutex) == 128, "size of unipc_mutex");
+_Static_assert(_Alignof(unipc_mutex) == 8, "alignment of unipc_mutex");
+_Static_assert(sizeof(unipc_semaphore) == 512, "size of unipc_semaphore");
+_Static_assert(_Alignof(unipc_semaphore) == 8, "alignment of unipc_semaphore");
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UNIPC_H */
