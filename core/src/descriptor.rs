@@ -24,8 +24,7 @@ pub unsafe fn adopt(descriptor: RawFd) -> Result<OwnedFd> {
         return Err(Error::os("adopt descriptor", Errno::EBADF).on(descriptor.to_string()));
     }
     // SAFETY: F_SETFD with an integer argument touches no memory.
-    check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) })
-        .during_on("adopt descriptor", &descriptor.to_string())?;
+    check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) }).during_on("adopt descriptor", &descriptor.to_string())?;
     // SAFETY: it is open, as fcntl has just shown, and the caller gives it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

@@ -293,11 +293,7 @@ pub(crate) fn human_size(bytes: u64) -> String {
     for (unit, shift) in UNITS {
         if bytes >> shift != 0 {
             let tenths = (u128::from(bytes) * 10) >> shift;
-            return if tenths % 10 == 0 {
-                format!("{} {unit}", tenths / 10)
-            } else {
-                format!("{}.{} {unit}", tenths / 10, tenths % 10)
-            };
+            return if tenths % 10 == 0 { format!("{} {unit}", tenths / 10) } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) };
         }
     }
     format!("{bytes} bytes")

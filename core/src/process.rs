@@ -31,19 +31,11 @@ fn wiped() -> &'static Wiped {
 
 /// Maps the page. Where the kernel refuses (before 4.14, or no memory), an ordinary static serves, and fork is told by the process id.
 fn map_wiped_page() -> &'static Wiped {
-    static FALLBACK: Wiped =
-        Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0) };
+    static FALLBACK: Wiped = Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0) };
     const SIZE: usize = 4096;
     // SAFETY: a fresh private anonymous mapping, at an address of the kernel's choice, disturbs nothing.
     let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            SIZE,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
+        libc::mmap(std::ptr::null_mut(), SIZE, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
     };
     if page == libc::MAP_FAILED {
         return &FALLBACK;

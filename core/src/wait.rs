@@ -167,10 +167,7 @@ pub(crate) fn now() -> i64 {
 }
 
 fn timespec(nanoseconds: i64) -> libc::timespec {
-    libc::timespec {
-        tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
-        tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
-    }
+    libc::timespec { tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t, tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long }
 }
 
 /// The progress of one call's wait.

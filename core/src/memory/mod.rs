@@ -29,7 +29,7 @@ use crate::error::{Context, Error, Failure, Result};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
 use crate::wait::{Deadline, Timeout, await_creator};
-use publish::{DIRECTORY, Draft, open_object, set_size};
+use publish::{DIRECTORY, Draft, open_object, set_size, take_turn};
 
 /// How a memory is made and opened.
 #[derive(Debug, Clone)]
@@ -159,8 +159,9 @@ impl Memory {
 
     fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions) -> Result<Memory> {
         let at_once = MemoryOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
-        // Those who lose the race hold room for a moment, and more of them than the file system can bear may all fail.
-        let mut crowded = Deadline::new(operation, Duration::from_millis(100));
+        // Those who lose the race hold room for a moment, and more of them than there is room for may all fail: then they line up.
+        let mut crowded = Deadline::new(operation, Duration::from_millis(500));
+        let mut turn = None;
         loop {
             match Memory::open(name, &at_once) {
                 Err(error) if error.is(Errno::ENOENT) => {}
@@ -169,6 +170,7 @@ impl Memory {
             match Memory::create(name, options) {
                 Err(error) if error.is(Errno::EEXIST) => {}
                 Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => {
+                    turn = turn.or_else(|| take_turn(DIRECTORY, &mut crowded));
                     if crowded.pause().is_err() {
                         return Err(error);
                     }
@@ -278,7 +280,8 @@ impl Memory {
 
     /// Changes the size of the object and maps the new one. Addresses from before stay valid; behind the end of a shrunk object lies SIGBUS.
     ///
-    /// Two processes that make it grow at the same time end with the larger size; one that shrinks it needs a lock against the others.
+    /// More than this handle has mapped only ever makes the object grow: what another process has added stays. Who shrinks it, or makes it grow
+    /// without reserving ([`MemoryOptions::sparse`]), needs a lock against the others.
     ///
     /// Errors, after which nothing has changed: `ENOSPC`, `ENOMEM`; `EACCES` for a read-only handle; `EINVAL` for no size; `EPERM` for a sealed
     /// object; `EOPNOTSUPP` for anonymous memory.
@@ -292,7 +295,10 @@ impl Memory {
         let old = descriptor::status(descriptor).during_on(OPERATION, self.label())?.st_size as u64;
         // Mapped before there is anything behind it: whichever of the two fails, nothing has changed.
         let fresh = self.map_again(OPERATION, size)?;
-        set_size(OPERATION, descriptor, old, size, self.reserve).map_err(|error| error.on(self.label()))?;
+        let has_grown_enough = size >= self.size() && old >= size as u64;
+        if !has_grown_enough {
+            set_size(OPERATION, descriptor, old, size, self.reserve).map_err(|error| error.on(self.label()))?;
+        }
         self.replace_mapping(fresh);
         Ok(())
     }

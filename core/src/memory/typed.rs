@@ -1,5 +1,6 @@
 //! Memory with a type: `&T`, never `&mut T`, since others have the same pages.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::atomic::{
@@ -69,10 +70,16 @@ macro_rules! shareable {
 }
 
 /// A `T` in shared memory. It derefs to `&T`.
-#[derive(Debug)]
 pub struct Shared<T: Shareable> {
     memory: Memory,
     of: PhantomData<T>,
+}
+
+impl<T: Shareable> fmt::Debug for Shared<T> {
+    /// The memory and not the value, which others may be changing.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Shared").field(&self.memory).finish()
+    }
 }
 
 impl<T: Shareable> Shared<T> {

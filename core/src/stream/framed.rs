@@ -22,6 +22,30 @@ const HEADER: usize = 4;
 /// The largest message if nothing else is said: 16 MiB.
 pub const LARGEST_BY_DEFAULT: usize = 16 << 20;
 
+/// The largest message that a [`Framed`] sends or takes: below 4 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameLimit(usize);
+
+impl Default for FrameLimit {
+    fn default() -> FrameLimit {
+        FrameLimit(LARGEST_BY_DEFAULT)
+    }
+}
+
+impl FrameLimit {
+    /// A limit in bytes; 0 is [`LARGEST_BY_DEFAULT`]. `EINVAL` for more than the four bytes of a header can say.
+    pub fn new(bytes: usize) -> Result<FrameLimit> {
+        match u32::try_from(bytes) {
+            Ok(0) => Ok(FrameLimit::default()),
+            Ok(_) => Ok(FrameLimit(bytes)),
+            Err(_) => {
+                let remedy = format!("a message has at most {} bytes, not {bytes}", u32::MAX);
+                Err(Error::os("frame stream", Errno::EINVAL).hint(remedy))
+            }
+        }
+    }
+}
+
 /// Messages over any [`ByteStream`].
 #[derive(Debug)]
 pub struct Framed {
@@ -48,15 +72,9 @@ impl Incoming {
 }
 
 impl Framed {
-    /// Frames a stream. No message may be larger than `largest` bytes, in either direction; 0 is [`LARGEST_BY_DEFAULT`]. `EINVAL` beyond 4 GiB, with
-    /// the stream given back.
-    pub fn new(stream: ByteStream, largest: usize) -> std::result::Result<Framed, (ByteStream, Error)> {
-        if u32::try_from(largest).is_err() {
-            let remedy = format!("a message has at most {} bytes, not {largest}", u32::MAX);
-            return Err((stream, Error::os("frame stream", Errno::EINVAL).hint(remedy)));
-        }
-        let largest = if largest == 0 { LARGEST_BY_DEFAULT } else { largest };
-        Ok(Framed { stream, largest, incoming: Incoming::default(), outgoing: Vec::new(), is_broken: false })
+    /// Frames a stream. No message may be larger than `largest` bytes, in either direction.
+    pub fn new(stream: ByteStream, largest: FrameLimit) -> Framed {
+        Framed { stream, largest: largest.0, incoming: Incoming::default(), outgoing: Vec::new(), is_broken: false }
     }
 
     /// Sends a message.

@@ -18,10 +18,10 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub use fifo::{FifoOptions, create_fifo, unlink_fifo};
-pub use framed::{Framed, LARGEST_BY_DEFAULT};
+pub use framed::{FrameLimit, Framed, LARGEST_BY_DEFAULT};
 pub use pipe::{pipe, pipe_with_capacity};
 pub use tcp::{TcpListener, TcpOptions};
-pub use unix::{Credentials, LONGEST_PATH, UnixConnectOptions, UnixListener, UnixListenOptions};
+pub use unix::{Credentials, LONGEST_PATH, UnixConnectOptions, UnixListenOptions, UnixListener};
 
 use crate::error::{Error, Result};
 use crate::wait::Wait;

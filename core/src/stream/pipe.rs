@@ -54,9 +54,10 @@ pub(super) fn capacity(endpoint: &Endpoint) -> Result<usize> {
 pub(super) fn set_capacity(endpoint: &Endpoint, capacity: usize) -> Result<usize> {
     const OPERATION: &str = "set capacity of pipe";
     require_pipe(OPERATION, endpoint)?;
-    let wanted = libc::c_int::try_from(capacity).ok().filter(|wanted| *wanted > 0).ok_or_else(|| {
-        Error::os(OPERATION, Errno::EINVAL).hint(format!("a pipe holds 1 to {} bytes, not {capacity}", libc::c_int::MAX))
-    })?;
+    let wanted = libc::c_int::try_from(capacity)
+        .ok()
+        .filter(|wanted| *wanted > 0)
+        .ok_or_else(|| Error::os(OPERATION, Errno::EINVAL).hint(format!("a pipe holds 1 to {} bytes, not {capacity}", libc::c_int::MAX)))?;
     // SAFETY: F_SETPIPE_SZ takes and returns an integer.
     match check(unsafe { libc::fcntl(endpoint.as_fd().as_raw_fd(), libc::F_SETPIPE_SZ, wanted) }) {
         Ok(size) => Ok(size as usize),

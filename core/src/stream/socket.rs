@@ -75,8 +75,7 @@ pub(super) fn accept(operation: &'static str, listener: BorrowedFd<'_>, wait: Wa
             wait_for_connection(&mut deadline, listener)?;
         }
         // SAFETY: no address is asked for.
-        let result =
-            check(unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC) });
+        let result = check(unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC) });
         match result {
             // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
             Ok(raw) => return Ok(unsafe { OwnedFd::from_raw_fd(raw) }),
@@ -86,9 +85,7 @@ pub(super) fn accept(operation: &'static str, listener: BorrowedFd<'_>, wait: Wa
                 deadline.ready(listener, libc::POLLIN)?;
             }
             Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
-                let patience = shortage.get_or_insert_with(|| {
-                    Deadline::new(operation, Timeout::from_nanoseconds(LONGEST_SHORTAGE))
-                });
+                let patience = shortage.get_or_insert_with(|| Deadline::new(operation, Timeout::from_nanoseconds(LONGEST_SHORTAGE)));
                 let hint = "the connection stays in the queue until something is closed";
                 let told = || Error::os(operation, errno).hint(hint);
                 deadline.remaining().map_err(|_| told())?;

@@ -231,9 +231,8 @@ impl Place {
             return Err(Error::os(LISTEN, Errno::EINVAL).on(path).hint("a path ends in a name"));
         }
         let text = parent.to_str().unwrap_or(".");
-        let directory = open_raw(text, libc::O_PATH | libc::O_DIRECTORY, 0).map_err(|errno| {
-            Error::os(LISTEN, errno).on(path).hint(format!("the directory {} cannot be used", parent.display()))
-        })?;
+        let directory = open_raw(text, libc::O_PATH | libc::O_DIRECTORY, 0)
+            .map_err(|errno| Error::os(LISTEN, errno).on(path).hint(format!("the directory {} cannot be used", parent.display())))?;
         Ok(Place { directory, directory_path: parent.to_owned(), name: name.to_owned() })
     }
 
@@ -311,8 +310,9 @@ impl Place {
     }
 
     fn lock(&self, path: &str) -> Result<OwnedFd> {
-        let directory = open_raw(&self.directory_path.to_string_lossy(), libc::O_RDONLY | libc::O_DIRECTORY, 0)
-            .map_err(|errno| Error::os(LISTEN, errno).on(path).hint("a dead server's path cannot be reclaimed without reading its directory"))?;
+        let directory = open_raw(&self.directory_path.to_string_lossy(), libc::O_RDONLY | libc::O_DIRECTORY, 0).map_err(|errno| {
+            Error::os(LISTEN, errno).on(path).hint("a dead server's path cannot be reclaimed without reading its directory")
+        })?;
         let mut deadline = Deadline::new(LISTEN, LOCK_PATIENCE);
         // SAFETY: flock takes integers.
         while let Err(errno) = check(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
@@ -381,8 +381,7 @@ fn connect(path: &str, deadline: &mut Deadline<'_>) -> Result<OwnedFd> {
 /// Zero nanoseconds are no limit.
 fn set_patience(socket: BorrowedFd<'_>, nanoseconds: i64) -> std::result::Result<(), Errno> {
     let microseconds = if nanoseconds == 0 { 0 } else { (nanoseconds / 1000).max(1) };
-    let limit =
-        libc::timeval { tv_sec: (microseconds / 1_000_000) as _, tv_usec: (microseconds % 1_000_000) as libc::suseconds_t };
+    let limit = libc::timeval { tv_sec: (microseconds / 1_000_000) as _, tv_usec: (microseconds % 1_000_000) as libc::suseconds_t };
     socket::set_option(socket, libc::SOL_SOCKET, libc::SO_SNDTIMEO, limit)
 }
 

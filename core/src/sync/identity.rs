@@ -14,7 +14,13 @@ const UNKNOWN_NAMESPACE: u32 = 1;
 
 /// Of which C library and word size the object's inner parts are.
 const ABI: u64 = {
-    let libc = if cfg!(target_env = "gnu") { 1 } else if cfg!(target_env = "musl") { 2 } else { 3 };
+    let libc = if cfg!(target_env = "gnu") {
+        1
+    } else if cfg!(target_env = "musl") {
+        2
+    } else {
+        3
+    };
     let order = if cfg!(target_endian = "big") { 1 << 7 } else { 0 };
     libc | size_of::<usize>() as u64 * 4 | order
 };

@@ -47,14 +47,7 @@ pub struct PosixSemaphoreOptions {
 impl Default for PosixSemaphoreOptions {
     /// No unit free, for the owner alone, not waiting for a creator.
     fn default() -> Self {
-        PosixSemaphoreOptions {
-            value: 0,
-            mode: 0,
-            group: None,
-            any_owner: false,
-            temporary: false,
-            wait_for_creator: Timeout::NEVER_WAIT,
-        }
+        PosixSemaphoreOptions { value: 0, mode: 0, group: None, any_owner: false, temporary: false, wait_for_creator: Timeout::NEVER_WAIT }
     }
 }
 
@@ -174,8 +167,7 @@ fn open(operation: &'static str, name: &str, path: &str, any_owner: bool) -> Res
         let remedy = format!("a semaphore has {} bytes, this file {}", size_of::<sem_t>(), status.st_size);
         return Err(Error::failure(operation, Failure::WrongSize).on(name).hint(remedy));
     }
-    let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadWrite)
-        .during_on(operation, name)?;
+    let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadWrite).during_on(operation, name)?;
     Ok(PosixSemaphore { mapping, _temporary: None })
 }
 
