@@ -1,0 +1,145 @@
+//! Tests that leave nothing behind.
+//!
+//! The work runs in a process of its own, so that other tests do not disturb the count, and so that it may change its umask, its user, its limits
+//! and its mounts.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use super::process::Child;
+
+/// Longer than any test takes; a hang ends with SIGALRM.
+const LIMIT_IN_SECONDS: u32 = 120;
+
+/// The status of a child that has more than it had before.
+pub const LEFT_BEHIND: i32 = 102;
+
+/// Gives the names of a test's objects, which nobody else uses.
+#[derive(Clone)]
+pub struct Names {
+    prefix: String,
+}
+
+impl Names {
+    /// A name for an object.
+    pub fn name(&self, label: &str) -> String {
+        format!("{}{label}", self.prefix)
+    }
+
+    /// Where the object of that name is.
+    pub fn path(&self, label: &str) -> String {
+        format!("/dev/shm/{}", self.name(label))
+    }
+
+    /// What there is in `/dev/shm` of this test, names for the time being included.
+    pub fn present(&self) -> BTreeSet<String> {
+        let for_now = format!(".unipc-{:x}-", std::process::id());
+        let entries = std::fs::read_dir("/dev/shm").expect("/dev/shm");
+        entries
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name in UTF-8"))
+            .filter(|name| name.contains(&self.prefix) || name.starts_with(&for_now))
+            .collect()
+    }
+}
+
+/// What a process has that it could leak.
+#[derive(Debug, PartialEq, Eq)]
+struct Possessions {
+    descriptors: BTreeSet<String>,
+    shared_mappings: Vec<String>,
+    threads: usize,
+    names: BTreeSet<String>,
+}
+
+impl Possessions {
+    fn count(names: &Names) -> Possessions {
+        // The descriptor of the listing itself is gone, so reading its link fails.
+        let descriptors = std::fs::read_dir("/proc/self/fd")
+            .expect("/proc/self/fd")
+            .map(|entry| entry.expect("a descriptor").path())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter_map(|path| Some(format!("{} {}", path.display(), std::fs::read_link(&path).ok()?.display())))
+            .collect();
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc/self/maps");
+        let shared = |line: &&str| line.split(' ').nth(1).is_some_and(|permissions| permissions.ends_with('s'));
+        Possessions {
+            descriptors,
+            shared_mappings: maps.lines().filter(shared).map(str::to_owned).collect(),
+            threads: std::fs::read_dir("/proc/self/task").expect("/proc/self/task").count(),
+            names: names.present(),
+        }
+    }
+}
+
+/// Runs `work` in a child, and fails if it panics, dies, or has more descriptors, shared mappings, threads, children or names than before.
+pub fn contained(work: impl FnOnce(&Names)) {
+    assert_eq!(outcome(work, true), 0, "see above");
+}
+
+/// What `contained` judges by: 0, [`LEFT_BEHIND`], 101 for a panic, minus the signal for a death. `tell` says what it was on stderr.
+pub fn outcome(work: impl FnOnce(&Names), tell: bool) -> i32 {
+    let child = Child::fork(|| {
+        // The harness's capture ends with this process: tell it on the real stderr.
+        std::panic::set_hook(Box::new(|panic| drop(writeln!(std::io::stderr(), "{panic}"))));
+        // SAFETY: alarm takes an integer; its signal ends this child alone.
+        unsafe { libc::alarm(LIMIT_IN_SECONDS) };
+        let names = Names { prefix: format!("unipc-test-{}-", std::process::id()) };
+        let before = Possessions::count(&names);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&names)));
+        let after = Possessions::count(&names);
+        for name in names.present() {
+            let path = format!("/dev/shm/{name}");
+            let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
+        }
+        if outcome.is_err() {
+            return 101;
+        }
+        // SAFETY: asks for children without waiting; NULL is no place for a status.
+        let has_children = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } != -1;
+        if before == after && !has_children {
+            return 0;
+        }
+        if tell {
+            let _ = writeln!(std::io::stderr(), "left behind: children: {has_children}\n{before:#?}\n{after:#?}");
+        }
+        LEFT_BEHIND
+    });
+    child.wait()
+}
+
+/// Says on the real stderr why a test has not looked.
+pub fn not_looked(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT TESTED: {reason}");
+}
+
+/// Gives this process a view of the file system that it can change; false where the system does not let it.
+pub fn own_mounts() -> bool {
+    // SAFETY: these take integers and NUL-terminated literals.
+    unsafe {
+        if libc::unshare(libc::CLONE_NEWNS) != 0 && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) != 0 {
+            not_looked("this system gives no mount namespace");
+            return false;
+        }
+        let none = std::ptr::null();
+        assert_eq!(libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()), 0);
+    }
+    true
+}
+
+/// Puts an empty file system in memory over a directory, for this process alone.
+pub fn mount_memory(directory: &std::ffi::CStr, options: &std::ffi::CStr) {
+    // SAFETY: all strings are NUL-terminated and live through the call.
+    let result = unsafe { libc::mount(c"tmpfs".as_ptr(), directory.as_ptr(), c"tmpfs".as_ptr(), 0, options.as_ptr().cast()) };
+    assert_eq!(result, 0, "mount: {}", std::io::Error::last_os_error());
+}
+
+/// Whether this process may give files to other users; says so if not.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid always succeeds.
+    let root = unsafe { libc::geteuid() } == 0;
+    if !root {
+        not_looked("this needs root");
+    }
+    root
+}
