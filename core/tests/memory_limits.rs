@@ -417,7 +417,7 @@ fn without_proc_a_memory_gets_its_name_all_the_same() {
             memory = kept.unwrap();
             memory.write(0, b"filled").unwrap();
             memory.publish().unwrap();
-            assert_eq!(names.present().into_iter().collect::<Vec<_>>(), [name.clone()]);
+            assert_eq!(names.present().into_iter().collect::<Vec<_>>(), vec![name.clone()]);
             let opened = Memory::open(&name, &sized(5000)).unwrap();
             let mut bytes = [0; 6];
             opened.read(0, &mut bytes).unwrap();
