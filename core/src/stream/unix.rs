@@ -2,7 +2,7 @@
 //!
 //! Three races belong to a path. A socket that is bound but does not listen yet refuses who comes too early: here it is bound under a temporary name,
 //! gets its permissions, listens, and only then is linked into place. A path that a dead server left behind must be reclaimed, and that of a
-//! live one never: whoever wants to reclaim asks it by connecting, under a lock of the directory, and compares the inode before unlinking. And
+//! live one never: whoever wants to reclaim asks the kernel first, under a lock of the directory, and compares the inode before unlinking. And
 //! the path that is removed at the end must still be one's own.
 //!
 //! [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
@@ -304,7 +304,7 @@ impl Place {
         match probe(path) {
             Err(Errno::ECONNREFUSED) => Ok(Some(Identity::of(&status))),
             Err(Errno::ENOENT) => Ok(None),
-            // Connected, or the queue is full, or it is a socket of another type, or one that we may not ask.
+            // A stream, a datagram socket, or one that we may not ask.
             _ => Err(Error::os(LISTEN, Errno::EADDRINUSE).on(path).hint("somebody uses it")),
         }
     }
@@ -346,9 +346,12 @@ impl Place {
     }
 }
 
-/// Whether somebody listens at a path.
+/// Whether the socket at a path belongs to anybody: ECONNREFUSED if not.
+///
+/// It asks with a socket of another type. The kernel looks for the socket first and at its type second, so a live one answers EPROTOTYPE, also
+/// before it listens, and its server never sees the question; a connection would have to be accepted.
 fn probe(path: &str) -> std::result::Result<(), Errno> {
-    let socket = socket::create(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK)?;
+    let socket = socket::create(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK)?;
     connect_once(socket.as_fd(), path)
 }
 
