@@ -1,0 +1,264 @@
+//! `unipc demo`: each mechanism, for real, between two processes.
+//!
+//! The other process is this program again, started with the hidden verb `__peer`; only anonymous memory needs `fork`, which is safe here because
+//! the program has a single thread. The peer says what arrived at it, so that what is shown has crossed twice. Every wait has a limit: a peer
+//! that dies or hangs is a failed line, not a hung demonstration.
+
+mod shared;
+mod streams;
+mod sync;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use unipc::advise::{MECHANISMS, Mechanism};
+
+use crate::mechanisms::{aligned, names};
+use crate::print;
+
+/// What a demonstration returns, and what went wrong in it.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// The limit of each wait. What is waited for takes microseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Only this mechanism; can be given several times
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// How many round trips to time
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rounds: u32,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PeerArguments {
+    mechanism: String,
+    rest: Vec<String>,
+}
+
+/// What one demonstration showed.
+struct Report {
+    sent: String,
+    arrived: String,
+    /// Of the round trips, in nanoseconds.
+    median: u64,
+}
+
+/// What every demonstration is given.
+struct Stage {
+    rounds: u32,
+    directory: Directory,
+}
+
+impl Stage {
+    /// A name for an object that nobody else uses.
+    fn name(&self, what: &str) -> String {
+        format!("unipc-demo-{}-{what}", std::process::id())
+    }
+
+    fn path(&self, what: &str) -> String {
+        self.directory.0.join(what).to_string_lossy().into_owned()
+    }
+
+    /// Times each of the rounds, and gives the median.
+    fn time(&self, mut round: impl FnMut() -> Outcome<()>) -> Outcome<u64> {
+        let mut times = Vec::with_capacity(self.rounds as usize);
+        for _ in 0..self.rounds {
+            let start = Instant::now();
+            round()?;
+            times.push(start.elapsed().as_nanos() as u64);
+        }
+        times.sort_unstable();
+        Ok(times[times.len() / 2])
+    }
+}
+
+/// A directory for sockets and FIFOs, for the owner alone, removed at the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> std::io::Result<Directory> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = std::env::temp_dir().join(format!("unipc-demo-{}", std::process::id()));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Directory(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The other process. It is killed and collected when the demonstration is over, whatever became of it.
+struct Peer(Child);
+
+impl Peer {
+    fn start(mechanism: &str, rest: &[&str]) -> Outcome<Peer> {
+        Peer::start_with(mechanism, rest, Stdio::null(), Stdio::null())
+    }
+
+    fn start_with(mechanism: &str, rest: &[&str], stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Outcome<Peer> {
+        let mut command = Command::new(Path::new("/proc/self/exe"));
+        command.arg("__peer").arg(mechanism).args(rest).stdin(stdin).stdout(stdout);
+        Ok(Peer(command.spawn().map_err(|error| format!("the second process cannot be started: {error}"))?))
+    }
+
+    fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Kills it in the middle of what it does.
+    fn kill(&mut self) -> Outcome<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// Waits for it to end by itself, in good order.
+    fn finish(mut self) -> Outcome<()> {
+        let start = Instant::now();
+        let mut pause = Duration::from_micros(50);
+        loop {
+            if let Some(status) = self.0.try_wait()? {
+                return if status.success() { Ok(()) } else { Err(format!("the second process failed: {status}").into()) };
+            }
+            if start.elapsed() > PATIENCE {
+                return Err("the second process does not end".into());
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
+    match mechanism {
+        "pipe" => streams::pipe(stage),
+        "fifo" => streams::fifo(stage),
+        "unix" => streams::unix(stage, &stage.path("socket")),
+        "unix-abstract" => streams::unix(stage, &format!("@{}", stage.name("socket"))),
+        "unix-pair" => streams::pair(stage),
+        "tcp4" => streams::tcp(stage, "127.0.0.1"),
+        "tcp6" => streams::tcp(stage, "::1"),
+        "framed" => streams::framed(stage),
+        "memory" => shared::memory(stage),
+        "anonymous" => shared::anonymous(stage),
+        "mutex" => sync::mutex(stage),
+        "semaphore" => sync::semaphore(stage),
+        "semaphore-recover" => sync::semaphore_recover(stage),
+        "posix-semaphore" => sync::posix_semaphore(stage),
+        other => Err(format!("there is no demonstration of {other}").into()),
+    }
+}
+
+/// Plays the other process.
+pub fn run_peer(arguments: &PeerArguments) -> ExitCode {
+    let rest: Vec<&str> = arguments.rest.iter().map(String::as_str).collect();
+    let outcome = match (arguments.mechanism.as_str(), rest.as_slice()) {
+        ("pipe", []) => streams::peer_of_pipe(),
+        ("fifo", [there, back]) => streams::peer_of_fifo(there, back),
+        ("unix", [path]) => streams::peer_of_unix(path),
+        ("unix-pair", []) => streams::peer_of_pair(),
+        ("tcp", [host, port]) => streams::peer_of_tcp(host, port),
+        ("framed", []) => streams::peer_of_framed(),
+        ("memory", [name, rounds]) => shared::peer_of_memory(name, rounds),
+        ("mutex", [name, rounds]) => sync::peer_of_mutex(name, rounds),
+        ("semaphore", [name, rounds]) => sync::peer_of_semaphore(name, rounds),
+        ("semaphore-recover", [name, rounds]) => sync::peer_of_semaphore_recover(name, rounds),
+        ("posix-semaphore", [there, back, rounds]) => sync::peer_of_posix_semaphore(there, back, rounds),
+        _ => Err("these are no arguments of a demonstration's second process".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unipc: second process of {}: {error}", arguments.mechanism);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let mut chosen: Vec<&Mechanism> = Vec::new();
+    for name in &arguments.only {
+        let Some(mechanism) = Mechanism::find(name) else {
+            eprintln!("unipc: there is no mechanism {name:?}; there are {}", names());
+            return ExitCode::from(2);
+        };
+        chosen.push(mechanism);
+    }
+    if chosen.is_empty() {
+        chosen.extend(MECHANISMS);
+    }
+    let directory = match Directory::new() {
+        Ok(directory) => directory,
+        Err(error) => {
+            eprintln!("unipc: no directory for sockets in {}: {error}", std::env::temp_dir().display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let stage = Stage { rounds: arguments.rounds, directory };
+    let results: Vec<_> = chosen.into_iter().map(|mechanism| (mechanism, demonstrate(&stage, mechanism.name))).collect();
+    let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    if arguments.json {
+        print_json(&results, stage.rounds);
+    } else {
+        print_text(&results, stage.rounds);
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
+    let mut rows = vec![["MECHANISM", "SENT", "ARRIVED", "ROUND TRIP", "RESULT"].map(str::to_owned)];
+    for (mechanism, outcome) in results {
+        let name = mechanism.name.to_owned();
+        rows.push(match outcome {
+            Ok(report) => [name, report.sent.clone(), report.arrived.clone(), microseconds(report.median), "OK".to_owned()],
+            Err(_) => [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "FAILED".to_owned()],
+        });
+    }
+    for line in aligned(&rows) {
+        print(&line);
+    }
+    for (mechanism, outcome) in results {
+        if let Err(error) = outcome {
+            print(&format!("{}: {error}", mechanism.name));
+        }
+    }
+    let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    print(&format!("\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}", results.len(), results.len() - failed));
+}
+
+fn print_json(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
+    let list: Vec<Value> = results
+        .iter()
+        .map(|(mechanism, outcome)| match outcome {
+            Ok(report) => json!({
+                "mechanism": mechanism.name, "ok": true, "sent": report.sent, "arrived": report.arrived,
+                "rounds": rounds, "median_nanoseconds": report.median,
+            }),
+            Err(error) => json!({ "mechanism": mechanism.name, "ok": false, "error": error.to_string() }),
+        })
+        .collect();
+    print(&format!("{:#}", Value::from(list)));
+}
+
+fn microseconds(nanoseconds: u64) -> String {
+    format!("{}.{:02} µs", nanoseconds / 1000, nanoseconds % 1000 / 10)
+}

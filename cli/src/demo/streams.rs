@@ -1,0 +1,186 @@
+//! Streams: the peer sends back what it reads, the first time with its own number, so that the answer proves who has read it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use unipc::stream::{
+    ByteStream, FifoOptions, FifoReader, FifoWriter, FrameLimit, Framed, TcpListener, TcpOptions, TcpStream, UnixConnectOptions,
+    UnixListenOptions, UnixListener, UnixStream, create_fifo,
+};
+use unipc::{Failure, Wait};
+
+use super::{Outcome, PATIENCE, Peer, Report, Stage};
+
+/// Streams keep no boundaries; here every message has this size.
+const BLOCK: usize = 64;
+
+fn block(text: &str) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    block[..text.len()].copy_from_slice(text.as_bytes());
+    block
+}
+
+/// What the peer answers to the first message.
+fn answer(heard: &[u8], process: u32) -> String {
+    format!("{} (process {process})", String::from_utf8_lossy(heard).trim_end_matches('\0'))
+}
+
+fn converse(stage: &Stage, greeting: &str, peer: Peer, reader: ByteStream, writer: ByteStream) -> Outcome<Report> {
+    let mut block_back = [0; BLOCK];
+    writer.write_all_within(&block(greeting), PATIENCE)?;
+    reader.read_exact_within(&mut block_back, PATIENCE)?;
+    let arrived = String::from_utf8_lossy(&block_back).trim_end_matches('\0').to_owned();
+    if arrived != answer(greeting.as_bytes(), peer.id()) {
+        return Err(format!("{arrived:?} came back").into());
+    }
+    let mut number = 0u64;
+    let median = stage.time(|| {
+        number += 1;
+        let mut message = [0; BLOCK];
+        message[..8].copy_from_slice(&number.to_le_bytes());
+        writer.write_all_within(&message, PATIENCE)?;
+        reader.read_exact_within(&mut block_back, PATIENCE)?;
+        if message == block_back { Ok(()) } else { Err(format!("message {number} came back changed").into()) }
+    })?;
+    drop((reader, writer));
+    peer.finish()?;
+    Ok(Report { sent: greeting.to_owned(), arrived, median })
+}
+
+/// The peer: answers until the other side ends.
+fn echo(reader: &ByteStream, writer: &ByteStream) -> Outcome<()> {
+    let mut message = [0; BLOCK];
+    reader.read_exact_within(&mut message, PATIENCE)?;
+    writer.write_all_within(&block(&answer(&message, std::process::id())), PATIENCE)?;
+    loop {
+        match reader.read_exact_within(&mut message, PATIENCE) {
+            Ok(()) => writer.write_all_within(&message, PATIENCE)?,
+            Err(error) if error.is_failure(Failure::End) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn adopt(descriptor: impl AsFd) -> Outcome<ByteStream> {
+    let own: OwnedFd = descriptor.as_fd().try_clone_to_owned()?;
+    Ok(ByteStream::adopt(own).map_err(|(_, error)| error)?)
+}
+
+fn duplicate(stream: &ByteStream) -> Outcome<ByteStream> {
+    adopt(stream)
+}
+
+pub(super) fn pipe(stage: &Stage) -> Outcome<Report> {
+    let (there_reader, there_writer) = unipc::stream::pipe()?;
+    let (back_reader, back_writer) = unipc::stream::pipe()?;
+    let peer = Peer::start_with("pipe", &[], OwnedFd::from(there_reader), OwnedFd::from(back_writer))?;
+    converse(stage, "hello through a pipe", peer, back_reader.into(), there_writer.into())
+}
+
+pub(super) fn peer_of_pipe() -> Outcome<()> {
+    echo(&adopt(std::io::stdin())?, &adopt(std::io::stdout())?)
+}
+
+pub(super) fn fifo(stage: &Stage) -> Outcome<Report> {
+    let (there, back) = (stage.path("there"), stage.path("back"));
+    let options = FifoOptions::default();
+    create_fifo(&there, &options)?;
+    create_fifo(&back, &options)?;
+    let peer = Peer::start("fifo", &[&there, &back])?;
+    let writer = FifoWriter::open(&there, &options, PATIENCE)?;
+    let reader = FifoReader::open(&back, &options, PATIENCE)?;
+    converse(stage, "hello through a FIFO", peer, reader.into(), writer.into())
+}
+
+pub(super) fn peer_of_fifo(there: &str, back: &str) -> Outcome<()> {
+    let options = FifoOptions::default();
+    let reader = FifoReader::open(there, &options, PATIENCE)?;
+    let writer = FifoWriter::open(back, &options, PATIENCE)?;
+    echo(&reader, &writer)
+}
+
+fn converse_both_ways(stage: &Stage, greeting: &str, peer: Peer, stream: ByteStream) -> Outcome<Report> {
+    let reader = duplicate(&stream)?;
+    converse(stage, greeting, peer, reader, stream)
+}
+
+pub(super) fn unix(stage: &Stage, path: &str) -> Outcome<Report> {
+    let listener = UnixListener::open(path, &UnixListenOptions::default())?;
+    let peer = Peer::start("unix", &[path])?;
+    let stream = listener.accept(PATIENCE)?;
+    let credentials = stream.peer_credentials()?;
+    if u32::try_from(credentials.pid) != Ok(peer.id()) {
+        return Err(format!("process {} has connected", credentials.pid).into());
+    }
+    converse_both_ways(stage, "hello through a Unix socket", peer, stream.into())
+}
+
+pub(super) fn peer_of_unix(path: &str) -> Outcome<()> {
+    let stream = UnixStream::connect(path, &UnixConnectOptions::default(), PATIENCE)?;
+    echo(&stream, &stream)
+}
+
+pub(super) fn pair(stage: &Stage) -> Outcome<Report> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let peer = Peer::start_with("unix-pair", &[], OwnedFd::from(theirs), std::process::Stdio::null())?;
+    converse_both_ways(stage, "hello through a pair", peer, ours.into())
+}
+
+pub(super) fn peer_of_pair() -> Outcome<()> {
+    let stream = adopt(std::io::stdin())?;
+    echo(&stream, &stream)
+}
+
+pub(super) fn tcp(stage: &Stage, host: &str) -> Outcome<Report> {
+    let listener = TcpListener::open(Some(host), 0, &TcpOptions::default())?;
+    let port = listener.port()?.to_string();
+    let peer = Peer::start("tcp", &[host, &port])?;
+    let stream = listener.accept(PATIENCE)?;
+    converse_both_ways(stage, "hello through TCP", peer, stream.into())
+}
+
+pub(super) fn peer_of_tcp(host: &str, port: &str) -> Outcome<()> {
+    let stream = TcpStream::connect(Some(host), port.parse()?, &TcpOptions::default(), PATIENCE)?;
+    echo(&stream, &stream)
+}
+
+pub(super) fn framed(stage: &Stage) -> Outcome<Report> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let peer = Peer::start_with("framed", &[], OwnedFd::from(theirs), std::process::Stdio::null())?;
+    let mut framed = Framed::new(ours.into(), FrameLimit::default());
+    // Sent before anything is read: three messages in one stream, and three come out.
+    let messages: [&[u8]; 3] = [b"hello", b"", b"in three messages"];
+    for message in messages {
+        framed.send(message, PATIENCE)?;
+    }
+    let mut arrived = Vec::new();
+    for message in messages {
+        let back = framed.receive_vec(PATIENCE)?;
+        if back != message {
+            return Err("a message came back changed".into());
+        }
+        arrived.push(format!("{} bytes", back.len()));
+    }
+    let mut buffer = [0; BLOCK];
+    let median = stage.time(|| {
+        framed.send(&[7; BLOCK], PATIENCE)?;
+        match framed.receive(&mut buffer, PATIENCE)? {
+            BLOCK => Ok(()),
+            other => Err(format!("a message of {other} bytes came back").into()),
+        }
+    })?;
+    drop(framed);
+    let arrived = format!("{} (process {})", arrived.join(", "), peer.id());
+    peer.finish()?;
+    Ok(Report { sent: "3 messages at once".to_owned(), arrived, median })
+}
+
+pub(super) fn peer_of_framed() -> Outcome<()> {
+    let mut framed = Framed::new(adopt(std::io::stdin())?, FrameLimit::default());
+    loop {
+        match framed.receive_vec(Wait::from(PATIENCE)) {
+            Ok(message) => framed.send(&message, PATIENCE)?,
+            Err(error) if error.is_failure(Failure::End) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
