@@ -1,0 +1,99 @@
+//! Finds what a test has left behind: descriptors, shared mappings, names, children and threads.
+//!
+//! Other tests of the same process would be seen too, so whoever watches waits for whoever watches already; every test of a program that uses
+//! the fixture begins with it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+static WATCHING: Mutex<()> = Mutex::new(());
+
+/// How long something may take to go by itself: a thread that has been told to end, a child that was killed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Watches from its making until its drop, which panics if there is more than before.
+#[derive(Debug)]
+pub struct Leaks {
+    before: Held,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Leaks {
+    /// Looks at what this process holds now.
+    pub fn watch() -> Leaks {
+        let alone = WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
+        Leaks { before: Held::now(), _alone: alone }
+    }
+}
+
+impl Drop for Leaks {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let start = Instant::now();
+        let mut extra = Held::now().more_than(&self.before);
+        while !extra.is_empty() && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+            extra = Held::now().more_than(&self.before);
+        }
+        assert!(extra.is_empty(), "left behind: {extra:#?}");
+    }
+}
+
+/// What a process holds: a line for each thing, and how many of it there are.
+#[derive(Debug)]
+struct Held(BTreeMap<String, usize>);
+
+impl Held {
+    fn now() -> Held {
+        let mut held = Held(BTreeMap::new());
+        held.add("descriptor", descriptors());
+        held.add("shared mapping", shared_mappings());
+        held.add("name", names("/dev/shm"));
+        held.add("name", names(&std::env::temp_dir().to_string_lossy()).into_iter().filter(|name| name.contains("unipc")));
+        held.add("process", children());
+        // Threads have no names that tell them apart; the test harness's own are counted too.
+        held.0.insert("threads".to_owned(), std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count));
+        held
+    }
+
+    fn add(&mut self, kind: &str, things: impl IntoIterator<Item = String>) {
+        for thing in things {
+            *self.0.entry(format!("{kind} {thing}")).or_default() += 1;
+        }
+    }
+
+    fn more_than(&self, before: &Held) -> Vec<String> {
+        let more = self.0.iter().filter(|(thing, count)| **count > before.0.get(*thing).copied().unwrap_or(0));
+        more.map(|(thing, count)| format!("{thing} ({count}, {} before)", before.0.get(thing).copied().unwrap_or(0))).collect()
+    }
+}
+
+fn descriptors() -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Vec::new() };
+    let targets = entries.flatten().filter_map(|entry| {
+        let target = std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
+        Some(format!("{} -> {target}", entry.file_name().to_string_lossy()))
+    });
+    // The descriptor that lists them is none of the test's.
+    targets.filter(|line| !line.ends_with(&format!("/proc/{}/fd", std::process::id()))).collect()
+}
+
+fn shared_mappings() -> Vec<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let shared = maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|rights| rights.ends_with('s')));
+    shared.map(|line| line.split_whitespace().skip(4).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn names(directory: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path().to_string_lossy().into_owned()).collect()
+}
+
+fn children() -> Vec<String> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
