@@ -181,7 +181,7 @@ unsafe fn options<T: Versioned>(operation: &'static str, options: *const T) -> R
         return Ok(own);
     }
     // SAFETY: every versioned struct begins with its size.
-    let size = unsafe { options.cast::<usize>().read() };
+    let size = unsafe { options.cast::<usize>().read_unaligned() };
     if size < size_of::<usize>() || size > 1 << 16 {
         return Err(invalid(operation, "struct_size is not set; begin with the _INIT macro"));
     }

@@ -80,6 +80,7 @@ unsafe fn own_options(operation: &'static str, options: *const unipc_memory_opti
         unpublished: switch(operation, options.unpublished)?,
         sparse: switch(operation, options.sparse)?,
         wait_for_creator: Timeout::from_nanoseconds(options.wait_for_creator),
+        stop: crate::wait::bound(),
     })
 }
 

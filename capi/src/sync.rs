@@ -13,7 +13,7 @@ use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, i
 /// use freshly made memory without a race over who initialises it.
 ///
 /// It is owned by a thread. It must not be moved or copied while in use. Processes that share it live in one pid namespace and use one C library;
-/// others get UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
+/// others get UNIPC_INCOMPATIBLE. Unlock it before the memory is unmapped. It trusts everyone who can write the page.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct unipc_mutex {
@@ -378,6 +378,7 @@ unsafe fn named(
                 any_owner: switch(operation, options.any_owner)?,
                 temporary: switch(operation, options.temporary)?,
                 wait_for_creator: unipc_core::Timeout::from_nanoseconds(options.wait_for_creator),
+                stop: crate::wait::bound(),
             };
             open(name, &own).map(unipc_posix_semaphore)
         })

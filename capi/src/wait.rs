@@ -15,10 +15,16 @@ thread_local! {
 /// Runs a call with the timeout that the caller gave and the token that the thread has bound.
 pub(crate) fn waiting<T>(timeout: i64, call: impl FnOnce(Wait<'_>) -> T) -> T {
     let timeout = Timeout::from_nanoseconds(timeout);
-    BOUND.with(|bound| match bound.try_borrow() {
-        Ok(stop) => call(Wait::new(timeout, stop.as_ref())),
-        Err(_) => call(Wait::from(timeout)),
-    })
+    // A thread that is ending has no token any more.
+    match bound() {
+        Some(stop) => call(Wait::new(timeout, Some(&stop))),
+        None => call(Wait::from(timeout)),
+    }
+}
+
+/// The token that the calling thread has bound.
+pub(crate) fn bound() -> Option<Stop> {
+    BOUND.try_with(|bound| bound.borrow().clone()).ok().flatten()
 }
 
 /// A stop token: ends waits from a signal handler or from another thread. Each wait of a thread that has bound the token then fails with
@@ -106,7 +112,7 @@ pub unsafe extern "C" fn unipc_stop_bind(stop: *const unipc_stop) -> c_int {
     guard_unit(|| {
         // SAFETY: the caller's promise.
         let token = unsafe { stop.as_ref() }.map(|stop| stop.0.clone());
-        BOUND.with(|bound| bound.replace(token));
+        let _ = BOUND.try_with(|bound| bound.replace(token));
         Ok(())
     })
 }

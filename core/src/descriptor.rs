@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use crate::error::{Context, Error, Result, check};
 
-/// Takes over a descriptor that the caller hands to us, and makes it close-on-exec.
+/// Takes over a descriptor that the caller hands to us. It becomes close-on-exec when something is made of it.
 ///
 /// Fails with `EBADF` if the number names no open descriptor; then nothing was taken over.
 ///
@@ -23,10 +23,17 @@ pub unsafe fn adopt(descriptor: RawFd) -> Result<OwnedFd> {
     if descriptor < 0 {
         return Err(Error::os("adopt descriptor", Errno::EBADF).on(descriptor.to_string()));
     }
-    // SAFETY: F_SETFD with an integer argument touches no memory.
-    check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) }).during_on("adopt descriptor", &descriptor.to_string())?;
+    // SAFETY: F_GETFD returns an integer.
+    check(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }).during_on("adopt descriptor", &descriptor.to_string())?;
     // SAFETY: it is open, as fcntl has just shown, and the caller gives it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Sees to it that no program started later inherits an adopted descriptor.
+pub(crate) fn close_on_exec(descriptor: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
+    // SAFETY: F_SETFD takes an integer.
+    check(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    Ok(())
 }
 
 /// A new description of the same object, with status flags of our own.
@@ -106,6 +113,7 @@ mod tests {
         let raw = unsafe { libc::dup(file.as_raw_fd()) };
         // SAFETY: it is given away here and only here.
         let adopted = unsafe { adopt(raw) }.unwrap();
+        close_on_exec(adopted.as_fd()).unwrap();
         // SAFETY: F_GETFD returns an integer.
         assert_eq!(unsafe { libc::fcntl(adopted.as_raw_fd(), libc::F_GETFD) } & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
     }

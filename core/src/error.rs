@@ -113,6 +113,10 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // The C library speaks of connections here, whatever timed out.
+            Reason::Os(Errno::ETIMEDOUT) => formatter.write_str("Timed out"),
+            Reason::Os(Errno::EAGAIN) => formatter.write_str("It would have to wait"),
+            Reason::Os(Errno::ECANCELED) => formatter.write_str("Stopped"),
             Reason::Os(errno) => formatter.write_str(errno.desc()),
             Reason::Failure(failure) => formatter.write_str(failure.description()),
         }

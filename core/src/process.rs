@@ -29,7 +29,8 @@ fn wiped() -> &'static Wiped {
     PAGE.get_or_init(map_wiped_page)
 }
 
-/// Maps the page. Where the kernel refuses (before 4.14, or no memory), an ordinary static serves, and fork is told by the process id.
+/// Maps the page. Where there is no memory for it, or the kernel is older than 4.14, an ordinary static serves, and a child takes itself for its
+/// parent.
 fn map_wiped_page() -> &'static Wiped {
     static FALLBACK: Wiped = Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0) };
     const SIZE: usize = 4096;

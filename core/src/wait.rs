@@ -72,6 +72,11 @@ impl<'a> Wait<'a> {
         Wait { timeout: timeout.into(), stop }
     }
 
+    /// The same token with another timeout.
+    pub fn with_timeout(self, timeout: impl Into<Timeout>) -> Wait<'a> {
+        Wait { timeout: timeout.into(), ..self }
+    }
+
     /// Waits without a limit.
     pub const FOREVER: Wait<'static> = Wait { timeout: Timeout::FOREVER, stop: None };
     /// Does not wait.
@@ -301,18 +306,18 @@ pub(crate) fn is_ready(descriptor: BorrowedFd<'_>, events: libc::c_short) -> boo
 /// For objects that another process is about to create.
 pub(crate) fn await_creator<T>(
     operation: &'static str,
-    patience: Timeout,
+    patience: Wait<'_>,
     may_come: impl Fn(&Error) -> bool,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let mut deadline = Deadline::new(operation, patience);
     loop {
         match attempt() {
-            Err(error) if may_come(&error) => {
-                if deadline.pause().is_err() {
-                    return Err(error);
-                }
-            }
+            Err(error) if may_come(&error) => match deadline.pause() {
+                Ok(()) => {}
+                Err(stopped) if stopped.is(Errno::ECANCELED) => return Err(stopped),
+                Err(_) => return Err(error),
+            },
             other => return other,
         }
     }

@@ -28,7 +28,7 @@ use crate::descriptor;
 use crate::error::{Context, Error, Failure, Result};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
-use crate::wait::{Deadline, Timeout, await_creator};
+use crate::wait::{Deadline, Stop, Timeout, Wait, await_creator};
 use publish::{DIRECTORY, Draft, open_object, set_size, take_turn};
 
 /// How a memory is made and opened.
@@ -52,6 +52,8 @@ pub struct MemoryOptions {
     pub sparse: bool,
     /// Open: how long to wait for another process to create the object and give it its size.
     pub wait_for_creator: Timeout,
+    /// Open: ends that wait.
+    pub stop: Option<Stop>,
 }
 
 impl Default for MemoryOptions {
@@ -67,6 +69,7 @@ impl Default for MemoryOptions {
             unpublished: false,
             sparse: false,
             wait_for_creator: Timeout::NEVER_WAIT,
+            stop: None,
         }
     }
 }
@@ -142,7 +145,7 @@ impl Memory {
         const OPERATION: &str = "open memory";
         let path = path(OPERATION, name)?;
         let may_come = |error: &Error| error.is(Errno::ENOENT) || error.is_failure(Failure::WrongSize);
-        await_creator(OPERATION, options.wait_for_creator, may_come, || {
+        await_creator(OPERATION, Wait::new(options.wait_for_creator, options.stop.as_ref()), may_come, || {
             let (descriptor, status) = open_object(OPERATION, &path, name, options.access, options.any_owner)?;
             Memory::map_whole(OPERATION, name, descriptor, &status, options)
         })
@@ -154,7 +157,9 @@ impl Memory {
         check_size(OPERATION, name, options.size)?;
         // Made by a program that gives the size after the name: wait for it, if at all.
         let unfinished = |error: &Error| error.is_failure(Failure::WrongSize);
-        await_creator(OPERATION, options.wait_for_creator, unfinished, || Memory::open_else_create(OPERATION, name, options))
+        await_creator(OPERATION, Wait::new(options.wait_for_creator, options.stop.as_ref()), unfinished, || {
+            Memory::open_else_create(OPERATION, name, options)
+        })
     }
 
     fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions) -> Result<Memory> {
@@ -206,7 +211,9 @@ impl Memory {
                 return Err(name::wrong_kind(OPERATION, name, "a regular file or memory", &status));
             }
             check_found_size(OPERATION, name, &status, options.size)?;
-            Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(OPERATION, name)
+            let mapping = Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(OPERATION, name)?;
+            descriptor::close_on_exec(descriptor.as_fd()).during(OPERATION)?;
+            Ok(mapping)
         });
         match attempt {
             Ok(mapping) => Ok(Memory::of_open(descriptor, mapping, name, !options.sparse)),
@@ -214,13 +221,7 @@ impl Memory {
         }
     }
 
-    fn map_whole(
-        operation: &'static str,
-        name: &str,
-        descriptor: OwnedFd,
-        status: &libc::stat,
-        options: &MemoryOptions,
-    ) -> Result<Memory> {
+    fn map_whole(operation: &'static str, name: &str, descriptor: OwnedFd, status: &libc::stat, options: &MemoryOptions) -> Result<Memory> {
         check_found_size(operation, name, status, options.size)?;
         let mapping = Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(operation, name)?;
         Ok(Memory::of_open(descriptor, mapping, name, !options.sparse))

@@ -97,9 +97,7 @@ impl Draft {
         };
         let (from, to) = (c_path(&from)?, c_path(path)?);
         // SAFETY: both paths are NUL-terminated and live through the call.
-        check(unsafe {
-            libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW)
-        })?;
+        check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) })?;
         Ok(())
     }
 

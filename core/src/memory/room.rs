@@ -97,11 +97,8 @@ struct Files {
 }
 
 const SECOND: Files = Files { limit: "memory.max", used: "memory.current", reclaimable: ["inactive_file", "active_file"] };
-const FIRST: Files = Files {
-    limit: "memory.limit_in_bytes",
-    used: "memory.usage_in_bytes",
-    reclaimable: ["total_inactive_file", "total_active_file"],
-};
+const FIRST: Files =
+    Files { limit: "memory.limit_in_bytes", used: "memory.usage_in_bytes", reclaimable: ["total_inactive_file", "total_active_file"] };
 
 /// A line is `number:controllers:/path`; the second version of control groups has number 0 and no controllers.
 fn memory_group(line: &str) -> Option<Group<'_>> {

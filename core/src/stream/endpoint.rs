@@ -2,8 +2,8 @@
 //!
 //! The kernel has no read that takes a timeout. To poll first and then read is not enough: another reader may take the bytes in between, and the
 //! read sleeps for ever; a write into a nearly full pipe sleeps even when poll says that there is room. So an attempt that must not sleep says so
-//! itself: by `MSG_DONTWAIT` on a socket, by `RWF_NOWAIT` on a pipe, and where the kernel does not know that, through a non-blocking description
-//! of our own. `O_NONBLOCK` is never set on the description that we were given: others may share it, and it would change under them.
+//! itself: by `MSG_DONTWAIT` on a socket, by `RWF_NOWAIT` on a pipe, and where the kernel does not take that (before 6.4; any FIFO), through a
+//! non-blocking description of our own. `O_NONBLOCK` is never set on the description that we were given: others may share it, and it would change under them.
 //!
 //! A writer whose reader is gone gets `EPIPE`, and no signal: `MSG_NOSIGNAL` on a socket, `RWF_NOSIGNAL` on a pipe (Linux 6.18); before that,
 //! SIGPIPE is blocked for the thread around the write, and the one that the write has raised is taken back.
@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 pub(crate) struct Endpoint {
     descriptor: OwnedFd,
     kind: Kind,
-    /// A non-blocking description of the same pipe, where the kernel lacks `RWF_NOWAIT`; made when first needed.
+    /// A non-blocking description of the same pipe, where the kernel does not take `RWF_NOWAIT`; made when first needed.
     twin: OnceLock<OwnedFd>,
 }
 
@@ -58,7 +58,9 @@ impl Endpoint {
 
     /// Takes over any descriptor that carries bytes. What is refused is given back.
     pub(crate) fn adopt(descriptor: OwnedFd) -> std::result::Result<Endpoint, (OwnedFd, Error)> {
-        match kind_of(descriptor.as_fd()) {
+        let accepted = kind_of(descriptor.as_fd())
+            .and_then(|kind| descriptor::close_on_exec(descriptor.as_fd()).during("adopt stream").map(|()| kind));
+        match accepted {
             Ok(kind) => Ok(Endpoint::new(descriptor, kind)),
             Err(error) => Err((descriptor, error)),
         }
@@ -209,15 +211,20 @@ impl Endpoint {
             // SAFETY: an IoSliceMut has the layout of an iovec; the buffers are valid for writes.
             return size(unsafe { libc::readv(raw, vectors, buffers.len() as c_int) });
         }
-        if NOWAIT.is_worth_trying() {
+        if self.twin.get().is_none() {
             // SAFETY: as above. Offset -1 is the current position, which a pipe does not have.
             let result = size(unsafe { libc::preadv2(raw, vectors, buffers.len() as c_int, -1, RWF_NOWAIT) });
-            if NOWAIT.worked(&result) {
+            if !is_unknown(&result) {
                 return result;
             }
         }
+        let target = match self.twin() {
+            Ok(twin) => twin,
+            Err(_) if is_ready(self.as_fd(), libc::POLLIN) => raw,
+            Err(_) => return Err(Errno::EAGAIN),
+        };
         // SAFETY: as above.
-        size(unsafe { libc::readv(self.twin()?, vectors, buffers.len() as c_int) })
+        size(unsafe { libc::readv(target, vectors, buffers.len() as c_int) })
     }
 
     #[inline]
@@ -234,20 +241,27 @@ impl Endpoint {
             // SAFETY: the message refers to data that is valid for reads and lives through the call.
             return size(unsafe { libc::sendmsg(raw, &message, flags) });
         }
-        let may_sleep = may_sleep || self.is_other_and_ready(libc::POLLOUT)?;
-        let wanted = if may_sleep { 0 } else { RWF_NOWAIT };
-        if NOSIGNAL.is_worth_trying() && (may_sleep || NOWAIT.is_worth_trying()) {
-            // SAFETY: an IoSlice has the layout of an iovec; the data is valid for reads. Offset -1 is the current position.
-            let result = size(unsafe { libc::pwritev2(raw, vectors, parts.len() as c_int, -1, wanted | RWF_NOSIGNAL) });
-            if NOSIGNAL.worked(&result) {
+        if self.kind == Kind::Other {
+            if !may_sleep {
+                self.is_other_and_ready(libc::POLLOUT)?;
+            }
+            // SAFETY: an IoSlice has the layout of an iovec; the data is valid for reads. Only pipes and sockets raise SIGPIPE.
+            return size(unsafe { libc::writev(raw, vectors, parts.len() as c_int) });
+        }
+        if may_sleep {
+            return write_pipe(raw, parts, 0);
+        }
+        if self.twin.get().is_none() {
+            let result = write_pipe(raw, parts, RWF_NOWAIT);
+            if !is_unknown(&result) {
                 return result;
             }
         }
-        let target = if may_sleep { raw } else { self.twin()? };
-        without_sigpipe(|| {
-            // SAFETY: as above.
-            size(unsafe { libc::writev(target, vectors, parts.len() as c_int) })
-        })
+        match self.twin() {
+            Ok(twin) => write_pipe(twin, parts, 0),
+            Err(_) if is_ready(self.as_fd(), libc::POLLOUT) => write_pipe_in_small(raw, parts),
+            Err(_) => Err(Errno::EAGAIN),
+        }
     }
 
     /// Whether a plain call will do since poll has been asked; EAGAIN if poll says no.
@@ -261,6 +275,9 @@ impl Endpoint {
     }
 
     /// A non-blocking description of our own for the same pipe.
+    ///
+    /// It cannot be had without /proc, without a free descriptor, or when our rights are no longer those that the pipe was opened with. Then poll is
+    /// asked before each call, which is as good unless another process uses the same end.
     #[cold]
     fn twin(&self) -> std::result::Result<c_int, Errno> {
         if let Some(twin) = self.twin.get() {
@@ -278,25 +295,56 @@ impl AsFd for Endpoint {
     }
 }
 
-/// A flag of preadv2 and pwritev2 that the kernel may not know.
-struct Probe(AtomicBool);
+/// Whether the kernel does not know `RWF_NOSIGNAL`.
+static NO_NOSIGNAL: AtomicBool = AtomicBool::new(false);
 
-static NOWAIT: Probe = Probe(AtomicBool::new(false));
-static NOSIGNAL: Probe = Probe(AtomicBool::new(false));
+/// Whether the answer is about the flags, not about the pipe: an unknown flag is EOPNOTSUPP, an unknown or forbidden system call ENOSYS or EPERM.
+///
+/// A FIFO does not take `RWF_NOWAIT` where an anonymous pipe does, so what one descriptor answers says nothing about another.
+fn is_unknown(result: &std::result::Result<usize, Errno>) -> bool {
+    matches!(result, Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL | Errno::ESPIPE))
+}
 
-impl Probe {
-    fn is_worth_trying(&self) -> bool {
-        !self.0.load(Ordering::Relaxed)
+/// Writes to a pipe with these flags, and without SIGPIPE.
+#[inline]
+fn write_pipe(raw: c_int, parts: &[IoSlice<'_>], flags: c_int) -> std::result::Result<usize, Errno> {
+    let (vectors, count): (*const libc::iovec, _) = (parts.as_ptr().cast(), parts.len() as c_int);
+    if NO_NOSIGNAL.load(Ordering::Relaxed) {
+        return write_pipe_quietly(raw, parts, flags);
     }
-
-    /// Whether the result is an answer. An unknown flag is EOPNOTSUPP, an unknown or forbidden system call ENOSYS or EPERM: remembered.
-    fn worked(&self, result: &std::result::Result<usize, Errno>) -> bool {
-        let absent = matches!(result, Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL | Errno::ESPIPE));
-        if absent {
-            self.0.store(true, Ordering::Relaxed);
-        }
-        !absent
+    // SAFETY: an IoSlice has the layout of an iovec; the data is valid for reads. Offset -1 is the current position, which a pipe does not have.
+    let result = size(unsafe { libc::pwritev2(raw, vectors, count, -1, flags | RWF_NOSIGNAL) });
+    if !is_unknown(&result) {
+        return result;
     }
+    let result = write_pipe_quietly(raw, parts, flags);
+    if !is_unknown(&result) {
+        // The other flags were fine, so it was this one.
+        NO_NOSIGNAL.store(true, Ordering::Relaxed);
+    }
+    result
+}
+
+/// [`write_pipe`] where the kernel cannot leave the signal out.
+#[cold]
+fn write_pipe_quietly(raw: c_int, parts: &[IoSlice<'_>], flags: c_int) -> std::result::Result<usize, Errno> {
+    let (vectors, count): (*const libc::iovec, _) = (parts.as_ptr().cast(), parts.len() as c_int);
+    without_sigpipe(|| match flags {
+        // SAFETY: as in `write_pipe`.
+        0 => size(unsafe { libc::writev(raw, vectors, count) }),
+        // SAFETY: as in `write_pipe`.
+        flags => size(unsafe { libc::pwritev2(raw, vectors, count, -1, flags) }),
+    })
+}
+
+/// Writes so little that a pipe which poll calls ready takes it without sleeping: `PIPE_BUF` bytes.
+#[cold]
+fn write_pipe_in_small(raw: c_int, parts: &[IoSlice<'_>]) -> std::result::Result<usize, Errno> {
+    if parts.iter().map(|part| part.len()).sum::<usize>() <= libc::PIPE_BUF {
+        return write_pipe(raw, parts, 0);
+    }
+    let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
+    write_pipe(raw, &[IoSlice::new(&first[..first.len().min(libc::PIPE_BUF)])], 0)
 }
 
 #[inline]

@@ -93,7 +93,8 @@ impl FifoReader {
     /// Errors: `ENOENT`; `EPERM` for another user's FIFO; `ELOOP` for a link; [`Failure::WrongKind`](crate::Failure::WrongKind) for what is no
     /// FIFO; `EAGAIN`, `ETIMEDOUT`, `ECANCELED` if no writer comes (see [`Wait`]).
     pub fn open<'a>(path: &str, options: &FifoOptions, wait: impl Into<Wait<'a>>) -> Result<FifoReader> {
-        let pinned = pin_when_created(OPEN_READER, path, options)?;
+        let wait = wait.into();
+        let pinned = pin_when_created(OPEN_READER, path, options, wait)?;
         let mut deadline = Deadline::new(OPEN_READER, wait);
         let alone = options.unpaired || options.keep_open;
         let plain = deadline.is_plain() && !alone;
@@ -124,7 +125,8 @@ impl FifoReader {
 impl FifoWriter {
     /// Opens the writing end, and waits for a reader. Errors as [`FifoReader::open`].
     pub fn open<'a>(path: &str, options: &FifoOptions, wait: impl Into<Wait<'a>>) -> Result<FifoWriter> {
-        let pinned = pin_when_created(OPEN_WRITER, path, options)?;
+        let wait = wait.into();
+        let pinned = pin_when_created(OPEN_WRITER, path, options, wait)?;
         let mut deadline = Deadline::new(OPEN_WRITER, wait);
         let plain = deadline.is_plain();
         let flags = if plain { libc::O_WRONLY } else { libc::O_WRONLY | libc::O_NONBLOCK };
@@ -162,10 +164,10 @@ fn check_path(operation: &'static str, path: &str) -> Result<()> {
     name::path(operation, path, libc::PATH_MAX as usize - 1)
 }
 
-fn pin_when_created(operation: &'static str, path: &str, options: &FifoOptions) -> Result<OwnedFd> {
+fn pin_when_created(operation: &'static str, path: &str, options: &FifoOptions, wait: Wait<'_>) -> Result<OwnedFd> {
     check_path(operation, path)?;
     let missing = |error: &Error| error.is(Errno::ENOENT);
-    await_creator(operation, options.wait_for_creator, missing, || pin(operation, path, options.any_owner))
+    await_creator(operation, wait.with_timeout(options.wait_for_creator), missing, || pin(operation, path, options.any_owner))
 }
 
 /// Holds on to the FIFO at the path without opening it, after a look at what and whose it is.

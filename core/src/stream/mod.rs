@@ -23,13 +23,13 @@ pub use pipe::{pipe, pipe_with_capacity};
 pub use tcp::{TcpListener, TcpOptions};
 pub use unix::{Credentials, LONGEST_PATH, UnixConnectOptions, UnixListenOptions, UnixListener};
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::wait::Wait;
 use endpoint::{Endpoint, Kind};
 
 /// Any stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection, or something adopted.
 ///
-/// It costs one descriptor; a pipe on a kernel before 6.4 a second one with the first call that has a limit. `fork` hands it on. Dropping it in one
+/// It costs one descriptor; a FIFO, and a pipe on a kernel before 6.4, a second one with the first call that has a limit. `fork` hands it on. Dropping it in one
 /// thread while another waits in it is ruled out by the borrow.
 #[derive(Debug)]
 pub struct ByteStream {
@@ -139,7 +139,9 @@ impl Listener {
     /// [`Failure::WrongKind`](crate::Failure::WrongKind).
     pub fn adopt(descriptor: OwnedFd) -> std::result::Result<Listener, (OwnedFd, Error)> {
         const OPERATION: &str = "adopt listener";
-        if let Err(error) = socket::require_stream(OPERATION, descriptor.as_fd(), true) {
+        let accepted = socket::require_stream(OPERATION, descriptor.as_fd(), true)
+            .and_then(|()| crate::descriptor::close_on_exec(descriptor.as_fd()).during(OPERATION));
+        if let Err(error) = accepted {
             return Err((descriptor, error));
         }
         match socket::family(descriptor.as_fd()) {
@@ -190,7 +192,7 @@ type GetName = unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc:
 
 /// The address that getsockname or getpeername gives, as text.
 fn address_text(operation: &'static str, descriptor: BorrowedFd<'_>, get: GetName) -> Result<String> {
-    use crate::error::{Context, check};
+    use crate::error::check;
     use std::os::fd::AsRawFd;
     // SAFETY: zero bytes are a valid address of no family.
     let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };

@@ -84,11 +84,13 @@ pub(super) fn accept(operation: &'static str, listener: BorrowedFd<'_>, wait: Wa
                 shortage = None;
                 deadline.ready(listener, libc::POLLIN)?;
             }
+            // The kernel looks for a descriptor before it looks for a connection.
+            Err(Errno::EMFILE | Errno::ENFILE) if !is_ready(listener, libc::POLLIN) => deadline.ready(listener, libc::POLLIN)?,
             Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
                 let patience = shortage.get_or_insert_with(|| Deadline::new(operation, Timeout::from_nanoseconds(LONGEST_SHORTAGE)));
                 let hint = "the connection stays in the queue until something is closed";
                 let told = || Error::os(operation, errno).hint(hint);
-                deadline.remaining().map_err(|_| told())?;
+                deadline.remaining().map_err(|error| if error.is(Errno::ECANCELED) { error } else { told() })?;
                 patience.pause().map_err(|_| told())?;
             }
             Err(errno) => return Err(Error::os(operation, errno)),

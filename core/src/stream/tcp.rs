@@ -17,7 +17,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use super::{TcpStream, socket};
 use crate::descriptor::make_blocking;
 use crate::error::{Context, Error, Result};
-use crate::wait::{Deadline, Stop, Wait};
+use crate::wait::{Deadline, Stop, Wait, is_ready};
 
 const LISTEN: &str = "listen on TCP";
 const CONNECT: &str = "connect to TCP";
@@ -137,7 +137,8 @@ impl TcpStream {
                     Ok(socket) => return Ok(TcpStream::of(socket.into())),
                     Err(error) => last = error.on(address.to_string()),
                 }
-                if [Errno::EAGAIN, Errno::ETIMEDOUT, Errno::ECANCELED].iter().any(|errno| last.is(*errno)) {
+                // The kernel's own ETIMEDOUT is about this address alone.
+                if last.is(Errno::EAGAIN) || last.is(Errno::ECANCELED) || (last.is(Errno::ETIMEDOUT) && deadline.remaining().is_err()) {
                     return Err(last);
                 }
             }
@@ -172,12 +173,18 @@ fn connect(address: SocketAddr, options: &TcpOptions, deadline: &mut Deadline<'_
     if let Err(error) = socket.connect(&SockAddr::from(address)) {
         // An interrupted attempt goes on like one in progress.
         match error.raw_os_error() {
+            // On the same machine it mostly stands already, which is all that a caller who does not wait can get.
+            Some(libc::EINPROGRESS | libc::EINTR) if is_ready(socket.as_fd(), libc::POLLOUT) => {}
             Some(libc::EINPROGRESS | libc::EINTR) => deadline.ready(socket.as_fd(), libc::POLLOUT)?,
             _ => return Err(error).during(CONNECT),
         }
         if let Some(error) = socket.take_error().during(CONNECT)? {
             return Err(error).during(CONNECT);
         }
+    }
+    // A port that the system hands out can be handed to this very socket, which then connects to itself.
+    if socket.local_addr().during(CONNECT)?.as_socket() == Some(address) {
+        return Err(Error::os(CONNECT, Errno::ECONNREFUSED).hint("nobody listens there"));
     }
     make_blocking(socket.as_fd()).during(CONNECT)?;
     Ok(socket)

@@ -22,7 +22,7 @@ use crate::memory::publish::{DIRECTORY, Draft, open_object};
 use crate::memory::{Access, Mapping};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::sync::{LONGEST_SLEEP, native};
-use crate::wait::{Deadline, Timeout, Wait, await_creator};
+use crate::wait::{Deadline, Stop, Timeout, Wait, await_creator};
 
 /// What glibc puts before the name of a semaphore's file.
 const PREFIX: &str = "sem.";
@@ -42,12 +42,22 @@ pub struct PosixSemaphoreOptions {
     pub temporary: bool,
     /// Open: how long to wait for another process to create it.
     pub wait_for_creator: Timeout,
+    /// Open: ends that wait.
+    pub stop: Option<Stop>,
 }
 
 impl Default for PosixSemaphoreOptions {
     /// No unit free, for the owner alone, not waiting for a creator.
     fn default() -> Self {
-        PosixSemaphoreOptions { value: 0, mode: 0, group: None, any_owner: false, temporary: false, wait_for_creator: Timeout::NEVER_WAIT }
+        PosixSemaphoreOptions {
+            value: 0,
+            mode: 0,
+            group: None,
+            any_owner: false,
+            temporary: false,
+            wait_for_creator: Timeout::NEVER_WAIT,
+            stop: None,
+        }
     }
 }
 
@@ -82,7 +92,9 @@ impl PosixSemaphore {
         const OPERATION: &str = "open named semaphore";
         let path = path(OPERATION, name)?;
         let missing = |error: &Error| error.is(Errno::ENOENT);
-        await_creator(OPERATION, options.wait_for_creator, missing, || open(OPERATION, name, &path, options.any_owner))
+        await_creator(OPERATION, Wait::new(options.wait_for_creator, options.stop.as_ref()), missing, || {
+            open(OPERATION, name, &path, options.any_owner)
+        })
     }
 
     /// Opens the semaphore, or creates it if there is none. The value counts only for the one who creates.
