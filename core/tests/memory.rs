@@ -200,27 +200,6 @@ fn sizes_are_logical_and_every_access_is_checked() {
 }
 
 #[test]
-fn absurd_sizes_are_refused_and_leave_nothing() {
-    contained(|names| {
-        let name = names.name("absurd");
-        for size in [0, isize::MAX as usize + 1, usize::MAX] {
-            assert!(Memory::create(&name, &sized(size)).unwrap_err().is(Errno::EINVAL), "{size}");
-            assert!(Memory::open_or_create(&name, &sized(size)).unwrap_err().is(Errno::EINVAL), "{size}");
-            assert!(Memory::anonymous(size).unwrap_err().is(Errno::EINVAL), "{size}");
-        }
-        for size in [1 << 50, isize::MAX as usize] {
-            for sparse in [false, true] {
-                let error = Memory::create(&name, &MemoryOptions { sparse, ..sized(size) }).unwrap_err();
-                let possible = [Errno::ENOSPC, Errno::ENOMEM, Errno::EFBIG, Errno::EINVAL];
-                assert!(possible.iter().any(|errno| error.is(*errno)), "{error}");
-            }
-            assert!(Memory::anonymous(size).unwrap_err().is(Errno::ENOMEM));
-        }
-        assert!(names.present().is_empty());
-    });
-}
-
-#[test]
 fn an_object_of_the_wrong_size_is_told_with_both_sizes() {
     contained(|names| {
         let name = names.name("wrong-size");
@@ -245,11 +224,9 @@ fn what_somebody_planted_under_the_name_is_refused_and_left_alone() {
     contained(|names| {
         let (name, path) = (names.name("planted"), names.path("planted"));
         let refused = |expected: &dyn Fn(&Error) -> bool| {
-            for error in [
-                open_error(&name),
-                Memory::open(&name, &read_only()).unwrap_err(),
-                Memory::open_or_create(&name, &sized(1)).unwrap_err(),
-            ] {
+            for error in
+                [open_error(&name), Memory::open(&name, &read_only()).unwrap_err(), Memory::open_or_create(&name, &sized(1)).unwrap_err()]
+            {
                 assert!(expected(&error), "{error}");
             }
             assert!(Memory::create(&name, &sized(1)).unwrap_err().is(Errno::EEXIST));

@@ -86,6 +86,52 @@ fn growth_without_room_changes_nothing() {
     });
 }
 
+#[test]
+fn absurd_sizes_are_refused_and_leave_nothing() {
+    contained(|names| {
+        // In a small directory: if these were not refused, they would take all the memory of the machine.
+        with_small_directory("size=8m", || {
+            let name = names.name("absurd");
+            for size in [0, isize::MAX as usize + 1, usize::MAX] {
+                assert!(Memory::create(&name, &sized(size)).unwrap_err().is(Errno::EINVAL), "{size}");
+                assert!(Memory::open_or_create(&name, &sized(size)).unwrap_err().is(Errno::EINVAL), "{size}");
+                assert!(Memory::anonymous(size).unwrap_err().is(Errno::EINVAL), "{size}");
+            }
+            for size in [1 << 50, isize::MAX as usize] {
+                for sparse in [false, true] {
+                    let error = Memory::create(&name, &MemoryOptions { sparse, ..sized(size) }).unwrap_err();
+                    let possible = [Errno::ENOSPC, Errno::ENOMEM, Errno::EFBIG, Errno::EINVAL];
+                    assert!(possible.iter().any(|errno| error.is(*errno)), "{error}");
+                }
+                assert!(Memory::anonymous(size).unwrap_err().is(Errno::ENOMEM));
+            }
+            assert!(names.present().is_empty());
+        });
+    });
+}
+
+/// A limit on the size of files is met after several pieces have been reserved.
+#[test]
+fn growth_that_fails_half_way_gives_back_what_it_took() {
+    contained(|names| {
+        with_small_directory("size=16m", || {
+            let mut memory = Memory::create(&names.name("half-way"), &sized(5000)).unwrap();
+            let before = blocks_left();
+            let limit = libc::rlimit { rlim_cur: 3 << 20, rlim_max: 3 << 20 };
+            // SAFETY: the limit is valid to read; both hold for this child alone.
+            unsafe {
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+            }
+            let error = memory.resize(8 << 20).unwrap_err();
+            assert!(error.is(Errno::EFBIG), "{error}");
+            assert_eq!((memory.size(), blocks_left()), (5000, before));
+            let error = Memory::create(&names.name("new"), &sized(8 << 20)).unwrap_err();
+            assert!(error.is(Errno::EFBIG) && blocks_left() == before, "{error}");
+        });
+    });
+}
+
 /// The look at the room that is left can be right, and the reservation fail all the same.
 #[test]
 fn room_that_others_take_meanwhile_is_an_error_too() {
@@ -500,5 +546,29 @@ fn a_creator_that_is_killed_anywhere_leaves_all_or_nothing() {
             }
         }
         assert!(nothing > 10 && all > 1, "{nothing} {all}");
+    });
+}
+
+#[test]
+fn growth_is_seen_whole_or_not_at_all() {
+    contained(|names| {
+        const BEFORE: u64 = 5000;
+        const AFTER: u64 = 64 << 20;
+        let name = names.name("grown");
+        let mut looks = 0;
+        for _ in 0..5 {
+            let memory = Memory::create(&name, &MemoryOptions { temporary: true, ..sized(BEFORE as usize) }).unwrap();
+            let other = Child::fork(|| i32::from(Memory::open(&name, &Default::default()).unwrap().resize(AFTER as usize).is_err()));
+            loop {
+                match std::fs::metadata(names.path("grown")).unwrap().len() {
+                    BEFORE => looks += 1,
+                    AFTER => break,
+                    size => panic!("{size} bytes were seen"),
+                }
+            }
+            assert_eq!(other.wait(), 0);
+            drop(memory);
+        }
+        assert!(looks > 5, "nobody looked meanwhile");
     });
 }
