@@ -54,6 +54,10 @@ pub struct Framed {
     incoming: Incoming,
     /// What is left of a message that was accepted while the stream was full.
     outgoing: Vec<u8>,
+    /// How much of that has gone out since.
+    outgoing_sent: usize,
+    /// A message was cut off on its way out: whatever came behind it would be taken for its rest.
+    is_cut_off: bool,
     is_broken: bool,
 }
 
@@ -74,7 +78,8 @@ impl Incoming {
 impl Framed {
     /// Frames a stream. No message may be larger than `largest` bytes, in either direction.
     pub fn new(stream: ByteStream, largest: FrameLimit) -> Framed {
-        Framed { stream, largest: largest.0, incoming: Incoming::default(), outgoing: Vec::new(), is_broken: false }
+        let (incoming, outgoing) = (Incoming::default(), Vec::new());
+        Framed { stream, largest: largest.0, incoming, outgoing, outgoing_sent: 0, is_cut_off: false, is_broken: false }
     }
 
     /// Sends a message.
@@ -99,11 +104,11 @@ impl Framed {
             let body = &message[sent.saturating_sub(HEADER)..];
             match self.stream.endpoint.write_until(&[IoSlice::new(head), IoSlice::new(body)], &mut deadline) {
                 Ok(count) => sent += count,
-                Err(error) if sent == 0 || !is_end_of_wait(&error) => return Err(error),
-                Err(_) => {
-                    self.outgoing.extend_from_slice(head);
-                    self.outgoing.extend_from_slice(body);
-                    return Ok(());
+                Err(error) if sent == 0 => return Err(error),
+                Err(error) if is_end_of_wait(&error) => return self.keep(head, body),
+                Err(error) => {
+                    self.is_cut_off = true;
+                    return Err(error);
                 }
             }
         }
@@ -139,6 +144,7 @@ impl Framed {
             // As much as has arrived at the most doubles what is taken next.
             let have = self.incoming.body.len();
             let piece = (length - have).min(have.max(1 << 16));
+            reserve(&mut self.incoming.body, piece)?;
             self.incoming.body.resize(have + piece, 0);
             let result = self.stream.endpoint.read_until(&mut self.incoming.body[have..], &mut deadline);
             let count = *result.as_ref().unwrap_or(&0);
@@ -162,10 +168,29 @@ impl Framed {
         self.stream
     }
 
+    /// Puts the rest of a message by.
+    #[cold]
+    fn keep(&mut self, head: &[u8], body: &[u8]) -> Result<()> {
+        if self.outgoing.try_reserve_exact(head.len() + body.len()).is_err() {
+            self.is_cut_off = true;
+            return Err(Error::os(SEND, Errno::ENOMEM).hint("no memory to keep the rest of the message"));
+        }
+        self.outgoing.extend_from_slice(head);
+        self.outgoing.extend_from_slice(body);
+        Ok(())
+    }
+
     fn flush_until(&mut self, deadline: &mut Deadline<'_>) -> Result<()> {
-        while !self.outgoing.is_empty() {
-            let count = self.stream.endpoint.write_until(&[IoSlice::new(&self.outgoing)], deadline)?;
-            self.outgoing.drain(..count);
+        if self.is_cut_off {
+            return Err(Error::os(deadline.operation(), Errno::EPIPE).hint("an earlier message was cut off"));
+        }
+        while self.outgoing_sent < self.outgoing.len() {
+            let rest = &self.outgoing[self.outgoing_sent..];
+            self.outgoing_sent += self.stream.endpoint.write_until(&[IoSlice::new(rest)], deadline)?;
+        }
+        // A message is rarely kept: the memory goes with it.
+        if self.outgoing_sent != 0 {
+            (self.outgoing, self.outgoing_sent) = (Vec::new(), 0);
         }
         Ok(())
     }
@@ -203,7 +228,10 @@ impl Framed {
                 Ok(0) => return Err(self.truncated(buffer.len())),
                 Ok(count) => done += count,
                 Err(error) => {
-                    self.incoming.body.extend_from_slice(&buffer[before..done]);
+                    self.is_broken = reserve(&mut self.incoming.body, done - before).is_err();
+                    if !self.is_broken {
+                        self.incoming.body.extend_from_slice(&buffer[before..done]);
+                    }
                     return Err(error);
                 }
             }
@@ -226,6 +254,11 @@ impl AsFd for Framed {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
+}
+
+/// Takes memory, as a failure and not as the end of the process if there is none.
+fn reserve(body: &mut Vec<u8>, more: usize) -> Result<()> {
+    body.try_reserve(more).map_err(|_| Error::os(RECEIVE, Errno::ENOMEM).hint(format!("{more} bytes for a part of a message")))
 }
 
 fn is_end_of_wait(error: &Error) -> bool {

@@ -36,17 +36,19 @@ pub struct ByteStream {
     endpoint: Endpoint,
     /// A writing end of the same FIFO, so that its reader never meets the end.
     _held_open: Option<OwnedFd>,
+    /// The path that we connected to: the kernel knows a listener only by the name that it was bound under.
+    peer: Option<Box<str>>,
 }
 
 impl ByteStream {
     fn of(descriptor: OwnedFd, kind: Kind) -> ByteStream {
-        ByteStream { endpoint: Endpoint::new(descriptor, kind), _held_open: None }
+        ByteStream { endpoint: Endpoint::new(descriptor, kind), _held_open: None, peer: None }
     }
 
     /// Takes over a descriptor that carries bytes: a pipe, a FIFO, a connected stream socket, a terminal, a file. What is refused is given back, with
     /// [`Failure::WrongKind`](crate::Failure::WrongKind).
     pub fn adopt(descriptor: OwnedFd) -> std::result::Result<ByteStream, (OwnedFd, Error)> {
-        Endpoint::adopt(descriptor).map(|endpoint| ByteStream { endpoint, _held_open: None })
+        Endpoint::adopt(descriptor).map(|endpoint| ByteStream { endpoint, _held_open: None, peer: None })
     }
 
     /// Reads what there is, at least one byte; 0 is the end, or an empty buffer.
@@ -109,7 +111,8 @@ impl ByteStream {
 
     /// The address of the other end: `/path`, `@name`, `127.0.0.1:80`, `[::1]:80`; empty for a Unix socket that has none.
     pub fn peer_address(&self) -> Result<String> {
-        address_text("get address of peer", self.as_fd(), libc::getpeername)
+        let known = address_text("get address of peer", self.as_fd(), libc::getpeername)?;
+        Ok(self.peer.as_deref().map_or(known, str::to_owned))
     }
 }
 
@@ -120,6 +123,7 @@ impl AsFd for ByteStream {
 }
 
 impl From<ByteStream> for OwnedFd {
+    /// A writing end that [`FifoOptions::keep_open`] held is closed: the end can come again.
     fn from(stream: ByteStream) -> OwnedFd {
         stream.endpoint.into_descriptor()
     }
@@ -208,7 +212,7 @@ fn address_text(operation: &'static str, descriptor: BorrowedFd<'_>, get: GetNam
 
 /// Declares a stream with a type of its own.
 macro_rules! stream_type {
-    ($(#[$attribute:meta])* $name:ident, $kind:expr) => {
+    ($(#[$attribute:meta])* $name:ident, $kind:expr, $families:expr) => {
         $(#[$attribute])*
         #[derive(Debug)]
         pub struct $name(ByteStream);
@@ -250,8 +254,10 @@ macro_rules! stream_type {
 
             /// Closes a descriptor that is refused.
             fn try_from(descriptor: OwnedFd) -> Result<$name> {
+                const FAMILIES: &[libc::c_int] = $families;
                 let stream = ByteStream::adopt(descriptor).map_err(|(_, error)| error)?;
-                if stream.endpoint.kind() != $kind {
+                let has_family = || socket::family(stream.as_fd()).is_ok_and(|family| FAMILIES.contains(&family));
+                if stream.endpoint.kind() != $kind || !(FAMILIES.is_empty() || has_family()) {
                     return Err(Error::failure("adopt stream", crate::Failure::WrongKind));
                 }
                 Ok($name(stream))
@@ -297,32 +303,38 @@ macro_rules! standard_write {
 stream_type!(
     /// The end of a pipe that bytes come out of.
     PipeReader,
-    Kind::Pipe
+    Kind::Pipe,
+    &[]
 );
 stream_type!(
     /// The end of a pipe that bytes go into.
     PipeWriter,
-    Kind::Pipe
+    Kind::Pipe,
+    &[]
 );
 stream_type!(
     /// The end of a FIFO that bytes come out of.
     FifoReader,
-    Kind::Pipe
+    Kind::Pipe,
+    &[]
 );
 stream_type!(
     /// The end of a FIFO that bytes go into.
     FifoWriter,
-    Kind::Pipe
+    Kind::Pipe,
+    &[]
 );
 stream_type!(
     /// A Unix socket connection, both ways.
     UnixStream,
-    Kind::Socket
+    Kind::Socket,
+    &[libc::AF_UNIX]
 );
 stream_type!(
     /// A TCP connection, both ways.
     TcpStream,
-    Kind::Socket
+    Kind::Socket,
+    &[libc::AF_INET, libc::AF_INET6]
 );
 standard_read!(ByteStream, PipeReader, FifoReader, UnixStream, TcpStream);
 standard_write!(ByteStream, PipeWriter, FifoWriter, UnixStream, TcpStream);

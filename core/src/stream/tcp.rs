@@ -56,6 +56,8 @@ pub struct TcpOptions {
 #[derive(Debug)]
 pub struct TcpListener {
     socket: OwnedFd,
+    /// Whether the description is ours to change.
+    is_adopted: bool,
     options: TcpOptions,
 }
 
@@ -70,7 +72,7 @@ impl TcpListener {
         let mut last = None;
         for address in addresses {
             match listen(address, options) {
-                Ok(socket) => return Ok(TcpListener { socket: socket.into(), options: options.clone() }),
+                Ok(socket) => return Ok(TcpListener { socket: socket.into(), is_adopted: false, options: options.clone() }),
                 Err(error) => last = Some(Err(error).during_on(LISTEN, &address.to_string())),
             }
         }
@@ -78,7 +80,7 @@ impl TcpListener {
     }
 
     pub(super) fn of_adopted(socket: OwnedFd) -> TcpListener {
-        TcpListener { socket, options: TcpOptions::default() }
+        TcpListener { socket, is_adopted: true, options: TcpOptions::default() }
     }
 
     /// Takes the next connection, and gives it the listener's options. Errors as [`UnixListener::accept`](super::UnixListener::accept).
@@ -110,9 +112,11 @@ impl AsFd for TcpListener {
 }
 
 impl From<TcpListener> for OwnedFd {
-    /// The descriptor is blocking, as programs expect.
+    /// The descriptor is blocking, as programs expect; an adopted one is as it was.
     fn from(listener: TcpListener) -> OwnedFd {
-        let _ = make_blocking(listener.socket.as_fd());
+        if !listener.is_adopted {
+            let _ = make_blocking(listener.socket.as_fd());
+        }
         listener.socket
     }
 }

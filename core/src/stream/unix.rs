@@ -14,7 +14,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{UnixStream, socket};
-use crate::descriptor::{c_path, make_blocking, open_raw};
+use crate::descriptor::{c_path, make_blocking, open_raw, status};
 use crate::error::{Context, Error, Failure, Result, check};
 use crate::memory::publish::unusual_suffix;
 use crate::name::{self, Identity, OwnedName};
@@ -70,8 +70,11 @@ pub struct Credentials {
 /// that it published, if that still is its own, and not in a child.
 #[derive(Debug)]
 pub struct UnixListener {
-    socket: OwnedFd,
+    /// Dropped first: as long as the socket listens, nobody reclaims the path, and so nobody's new path can be the one that is removed here.
     path: Option<OwnedName>,
+    socket: OwnedFd,
+    /// Whether the description is ours to change.
+    is_adopted: bool,
 }
 
 impl UnixListener {
@@ -90,18 +93,18 @@ impl UnixListener {
         if path.starts_with('@') {
             bind(socket.as_fd(), path).during_on(LISTEN, path)?;
             listen(socket.as_fd(), backlog).during_on(LISTEN, path)?;
-            return Ok(UnixListener { socket, path: None });
+            return Ok(UnixListener { path: None, socket, is_adopted: false });
         }
         let place = Place::of(path)?;
         let draft = place.bind_for_now(socket.as_fd(), path)?;
         place.set_permissions(&draft, mode, group).during_on(LISTEN, path)?;
         listen(socket.as_fd(), backlog).during_on(LISTEN, path)?;
         let identity = place.publish(&draft, path)?;
-        Ok(UnixListener { socket, path: Some(OwnedName::new(place.path(), identity)) })
+        Ok(UnixListener { path: Some(OwnedName::new(place.path(), identity)), socket, is_adopted: false })
     }
 
     pub(super) fn of_adopted(socket: OwnedFd) -> UnixListener {
-        UnixListener { socket, path: None }
+        UnixListener { path: None, socket, is_adopted: true }
     }
 
     /// Takes the next connection.
@@ -129,12 +132,14 @@ impl AsFd for UnixListener {
 }
 
 impl From<UnixListener> for OwnedFd {
-    /// The path stays. The descriptor is blocking, as programs expect.
+    /// The path stays. The descriptor is blocking, as programs expect; an adopted one is as it was.
     fn from(listener: UnixListener) -> OwnedFd {
         if let Some(name) = listener.path {
             name.keep();
         }
-        let _ = make_blocking(listener.socket.as_fd());
+        if !listener.is_adopted {
+            let _ = make_blocking(listener.socket.as_fd());
+        }
         listener.socket
     }
 }
@@ -142,23 +147,25 @@ impl From<UnixListener> for OwnedFd {
 impl UnixStream {
     /// Connects to a path, or to an abstract name that begins with `@`.
     ///
-    /// Errors: `ENOENT`; `ECONNREFUSED` if nobody listens, or there is no socket; `EPERM` if the listener is another user's; `EACCES`; `EAGAIN`,
-    /// `ETIMEDOUT`, `ECANCELED` while its queue is full (see [`Wait`]); `ENAMETOOLONG`.
+    /// Errors: `ENOENT`; `ECONNREFUSED` if nobody listens; [`Failure::WrongKind`] if there is no socket at the path, `ELOOP` for a link; `EPERM` if
+    /// the listener is another user's; `EACCES`; `EAGAIN`, `ETIMEDOUT`, `ECANCELED` while its queue is full (see [`Wait`]); `ENAMETOOLONG`.
     pub fn connect<'a>(path: &str, options: &UnixConnectOptions, wait: impl Into<Wait<'a>>) -> Result<UnixStream> {
         check_path(CONNECT, path)?;
         let mut deadline = Deadline::new(CONNECT, wait);
         loop {
-            let failure = match connect(path, &mut deadline) {
+            let failure = match connect_pinned(path, &mut deadline) {
                 Ok(socket) => {
                     let owner = peer_credentials(socket.as_fd())?.uid;
                     name::trust_owner(CONNECT, path, owner, options.any_owner)?;
-                    return Ok(UnixStream::of(socket));
+                    let mut stream = UnixStream::of(socket);
+                    stream.0.peer = Some(path.into());
+                    return Ok(stream);
                 }
                 Err(error) => error.on(path),
             };
             let may_come = failure.is(Errno::ENOENT) || failure.is(Errno::ECONNREFUSED);
             if !may_come || !options.wait_for_listener || deadline.never_waits() {
-                return Err(explain_refusal(path, failure));
+                return Err(if failure.is(Errno::ECONNREFUSED) { failure.hint("nobody listens there") } else { failure });
             }
             deadline.pause().map_err(|error| error.on(path).hint("nobody listens there"))?;
         }
@@ -298,10 +305,9 @@ impl Place {
             Err(errno) => return Err(Error::os(LISTEN, errno).on(path)),
         };
         if name::kind(&status) != libc::S_IFSOCK {
-            let error = Error::failure(LISTEN, Failure::WrongKind).on(path);
-            return Err(error.hint(format!("a socket was expected, and this is {}; it stays", name::kind_in_words(&status))));
+            return Err(name::wrong_kind(LISTEN, path, "a socket", &status));
         }
-        match probe(path) {
+        match probe(path).during_on(LISTEN, path)? {
             Err(Errno::ECONNREFUSED) => Ok(Some(Identity::of(&status))),
             Err(Errno::ENOENT) => Ok(None),
             // A stream, a datagram socket, or one that we may not ask.
@@ -350,9 +356,28 @@ impl Place {
 ///
 /// It asks with a socket of another type. The kernel looks for the socket first and at its type second, so a live one answers EPROTOTYPE, also
 /// before it listens, and its server never sees the question; a connection would have to be accepted.
-fn probe(path: &str) -> std::result::Result<(), Errno> {
+///
+/// The outer error is that nothing could be asked.
+fn probe(path: &str) -> std::result::Result<std::result::Result<(), Errno>, Errno> {
     let socket = socket::create(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK)?;
-    connect_once(socket.as_fd(), path)
+    Ok(connect_once(socket.as_fd(), path))
+}
+
+/// Pins what is at the path, so that no link is followed and what is no socket is told as such, and connects through the pin.
+fn connect_pinned(path: &str, deadline: &mut Deadline<'_>) -> Result<OwnedFd> {
+    if path.starts_with('@') {
+        return connect(path, deadline);
+    }
+    let pinned = open_raw(path, libc::O_PATH | libc::O_NOFOLLOW, 0).during(CONNECT)?;
+    let status = status(pinned.as_fd()).during(CONNECT)?;
+    if name::kind(&status) != libc::S_IFSOCK {
+        return Err(name::wrong_kind(CONNECT, path, "a socket", &status));
+    }
+    match connect(&format!("/proc/self/fd/{}", pinned.as_raw_fd()), deadline) {
+        // There is no /proc.
+        Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => connect(path, deadline),
+        other => other,
+    }
 }
 
 /// Connects, and waits while the listener's queue is full. The kernel offers no readiness for that, but a limit on the sender's patience.
@@ -364,8 +389,9 @@ fn connect(path: &str, deadline: &mut Deadline<'_>) -> Result<OwnedFd> {
     loop {
         match connect_once(socket.as_fd(), path) {
             Ok(()) => break,
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => {
+            // In the plain case the kernel's patience has no end that a signal could put off.
+            Err(Errno::EINTR) if !has_limit => {}
+            Err(Errno::EAGAIN | Errno::EINTR) => {
                 let slice = deadline.slice(i64::MAX)?;
                 make_blocking(socket.as_fd()).during(CONNECT)?;
                 set_patience(socket.as_fd(), slice).during(CONNECT)?;
@@ -445,19 +471,5 @@ pub(super) fn address_to_text(address: &libc::sockaddr_un, length: libc::socklen
         None => String::new(),
         Some((0, name)) => format!("@{}", String::from_utf8_lossy(name)),
         Some(_) => String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or(&[])).into_owned(),
-    }
-}
-
-/// ECONNREFUSED says the same of a socket that nobody listens on and of a file that is no socket.
-#[cold]
-fn explain_refusal(path: &str, failure: Error) -> Error {
-    if !failure.is(Errno::ECONNREFUSED) || path.starts_with('@') {
-        return failure;
-    }
-    match name::status(path) {
-        Ok(status) if name::kind(&status) != libc::S_IFSOCK && name::kind(&status) != libc::S_IFLNK => {
-            name::wrong_kind(CONNECT, path, "a socket", &status)
-        }
-        _ => failure.hint("nobody listens there"),
     }
 }
