@@ -3,8 +3,10 @@
 mod support;
 
 use std::ffi::CString;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::contained::{contained, mount_memory, not_looked, own_mounts};
@@ -12,6 +14,7 @@ use support::process::Child;
 use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
 use unipc::memory::{Memory, MemoryOptions};
+use unipc::{Stop, Timeout};
 
 fn sized(size: usize) -> MemoryOptions {
     MemoryOptions::sized(size)
@@ -192,6 +195,26 @@ fn those_who_race_to_create_do_not_make_each_other_fail() {
                 assert_eq!(gate[1].load(Ordering::SeqCst), 1);
                 Memory::unlink(&name).unwrap();
             }
+        });
+    });
+}
+
+#[test]
+fn a_stranger_who_holds_the_turn_for_ever_costs_no_more_than_a_delay() {
+    contained(|names| {
+        with_small_directory("size=8m", || {
+            let directory = std::fs::File::open("/dev/shm").unwrap();
+            // SAFETY: flock takes integers.
+            assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }, 0);
+            let error = Memory::open_or_create(&names.name("full"), &sized(64 << 20)).unwrap_err();
+            assert!(error.is(Errno::ENOSPC), "{error}");
+            let memory = Memory::open_or_create(&names.name("fits"), &sized(1 << 20)).unwrap();
+            assert!(memory.was_created());
+            let stop = Stop::new().unwrap();
+            stop.request();
+            let impatient = MemoryOptions { stop: Some(stop), ..sized(64 << 20) };
+            let error = Memory::open_or_create(&names.name("full"), &impatient).unwrap_err();
+            assert!(error.is(Errno::ECANCELED), "{error}");
         });
     });
 }
@@ -438,6 +461,40 @@ fn a_storm_of_signals_does_not_hold_up_creation() {
             use std::os::unix::fs::MetadataExt;
             assert_eq!((status.len(), status.blocks() * 512), (96 << 20, 96 << 20), "every page is reserved");
         }
+    });
+}
+
+#[test]
+fn a_storm_of_signals_does_not_move_the_deadline_of_a_wait_for_a_creator() {
+    contained(|names| {
+        let name = names.name("nobody");
+        let limit = Duration::from_millis(100);
+        let options = MemoryOptions { wait_for_creator: Timeout::from(limit), ..Default::default() };
+        let storm = Storm::every(1000);
+        let start = Instant::now();
+        let error = Memory::open(&name, &options).unwrap_err();
+        let elapsed = start.elapsed();
+        drop(storm);
+        assert!(error.is(Errno::ENOENT), "{error}");
+        assert!(STRUCK.load(Ordering::Relaxed) > 3, "no storm");
+        // The upper bound only catches a wait that starts over with every signal.
+        assert!(elapsed >= limit && elapsed < 50 * limit, "{elapsed:?}");
+    });
+}
+
+#[test]
+fn a_stop_token_ends_the_wait_for_a_creator() {
+    contained(|names| {
+        let name = names.name("nobody");
+        std::fs::File::create(names.path("empty")).unwrap();
+        let stop = Stop::new().unwrap();
+        let options = MemoryOptions { wait_for_creator: Timeout::FOREVER, stop: Some(stop.clone()), ..sized(1) };
+        std::thread::scope(|scope| {
+            scope.spawn(|| stop.request());
+            assert!(Memory::open(&name, &options).unwrap_err().is(Errno::ECANCELED));
+        });
+        assert!(Memory::open_or_create(&names.name("empty"), &options).unwrap_err().is(Errno::ECANCELED));
+        Memory::unlink(&names.name("empty")).unwrap();
     });
 }
 

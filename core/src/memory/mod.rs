@@ -165,7 +165,7 @@ impl Memory {
     fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions) -> Result<Memory> {
         let at_once = MemoryOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
         // Those who lose the race hold room for a moment, and more of them than there is room for may all fail: then they line up.
-        let mut crowded = Deadline::new(operation, Duration::from_millis(500));
+        let mut crowded = Deadline::new(operation, Wait::new(Duration::from_millis(500), options.stop.as_ref()));
         let mut turn = None;
         loop {
             match Memory::open(name, &at_once) {
@@ -176,8 +176,10 @@ impl Memory {
                 Err(error) if error.is(Errno::EEXIST) => {}
                 Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => {
                     turn = turn.or_else(|| take_turn(DIRECTORY, &mut crowded));
-                    if crowded.pause().is_err() {
-                        return Err(error);
+                    match crowded.pause() {
+                        Ok(()) => {}
+                        Err(stopped) if stopped.is(Errno::ECANCELED) => return Err(stopped),
+                        Err(_) => return Err(error),
                     }
                 }
                 other => return other,
