@@ -901,7 +901,7 @@ void unipc_memory_options_init(unipc_memory_options *options);
  * @param options  size (needed), mode, group, temporary, unpublished, sparse, access
  * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
  * @return         0; -EEXIST; -EINVAL: NULL, a bad name, size, mode or group; -ENAMETOOLONG; -ENOSPC, -ENOMEM: no room, and the text says how much is
- *                 left; -EACCES; -EMFILE, -ENFILE, -ENOMEM; -E2BIG: an option that this version does not know
+ *                 left; -EPERM: a group of others; -EACCES; -EMFILE, -ENFILE; -E2BIG: an option that this version does not know
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shm_open(3), shm_overview(7).
  */
@@ -990,9 +990,12 @@ size_t unipc_memory_size(const unipc_memory *memory);
 /**
  * Changes the size of the object, and maps the new one. Addresses from before stay valid; behind the end of a shrunk object lies SIGBUS.
  *
+ * More than this handle has mapped only ever makes the object grow: what another process has added meanwhile stays. Who shrinks it, or makes it
+ * grow with the option sparse, needs a lock against the others.
+ *
  * @param size  bytes, at least 1
- * @return      0; -ENOSPC: no room, nothing has changed; -EACCES: the handle is read-only; -EINVAL: NULL, no size; -EOPNOTSUPP: anonymous
- *              memory; -ENOMEM
+ * @return      0; -ENOSPC, -ENOMEM: no room; -EACCES: the handle is read-only; -EPERM: a sealed object; -EINVAL: NULL, no size; -EOPNOTSUPP:
+ *              anonymous memory. After a failure nothing has changed.
  *
  * Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1. See ftruncate(2), fallocate(2).
  */
@@ -1252,7 +1255,7 @@ typedef struct unipc_mutex_options {
  * use freshly made memory without a race over who initialises it.
  *
  * It is owned by a thread. It must not be moved or copied while in use. Processes that share it live in one pid namespace and use one C library;
- * others get UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
+ * others get UNIPC_INCOMPATIBLE. Unlock it before the memory is unmapped. It trusts everyone who can write the page.
  */
 typedef struct unipc_mutex {
   /** Not for use. */
