@@ -29,3 +29,8 @@ pub mod wait;
 
 pub use error::{Error, Failure, Reason, Result};
 pub use wait::{Stop, Timeout, Wait};
+
+/// The Rust that the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
