@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod alone;
 pub mod contained;
 pub mod process;
 pub mod shared;
