@@ -11,6 +11,7 @@ use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
 use unipc::sync::{Mutex, MutexKind};
 use unipc::{Stop, Wait};
+use unipc_tests::Leaks;
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
@@ -46,6 +47,7 @@ impl Account {
 
 #[test]
 fn first_use_by_300_processes_at_once_on_zeroed_memory() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let children: Vec<Child> = (0..300)
         .map(|_| {
@@ -73,6 +75,7 @@ fn first_use_by_300_processes_at_once_on_zeroed_memory() {
 
 #[test]
 fn a_dead_holder_is_told_until_somebody_repairs() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let die_inside = || {
         let child = Child::fork(|| {
@@ -102,6 +105,7 @@ fn a_dead_holder_is_told_until_somebody_repairs() {
 
 #[test]
 fn a_waiter_gets_the_lock_of_a_holder_that_is_killed() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let mut holder = Child::fork(|| {
         std::mem::forget(account.lock.lock(HANG));
@@ -123,6 +127,7 @@ fn a_waiter_gets_the_lock_of_a_holder_that_is_killed() {
 
 #[test]
 fn only_the_holder_unlocks_and_marks() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     assert!(account.lock.unlock().unwrap_err().is(Errno::EPERM));
     assert!(account.lock.mark_consistent().unwrap_err().is(Errno::EPERM));
@@ -139,6 +144,7 @@ fn only_the_holder_unlocks_and_marks() {
 
 #[test]
 fn kinds_differ_in_what_locking_twice_does() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let make = |kind| {
         // SAFETY: the pages are mapped and nobody uses the mutex.
@@ -165,6 +171,7 @@ fn kinds_differ_in_what_locking_twice_does() {
 
 #[test]
 fn a_stop_token_ends_the_wait() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let stop = Stop::new().unwrap();
     let _guard = account.lock.lock(HANG).unwrap();
@@ -177,6 +184,7 @@ fn a_stop_token_ends_the_wait() {
 
 #[test]
 fn a_child_does_not_inherit_the_lock() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let guard = std::mem::ManuallyDrop::new(account.lock.lock(HANG).unwrap());
     let child = Child::fork(|| {
@@ -189,6 +197,7 @@ fn a_child_does_not_inherit_the_lock() {
 
 #[test]
 fn another_pid_namespace_is_refused() {
+    let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     drop(account.lock.lock(HANG).unwrap());
     let child = Child::fork(|| {
@@ -209,6 +218,7 @@ fn another_pid_namespace_is_refused() {
 /// Kills a process at every instruction of lock, critical section and unlock; a survivor goes on each time.
 #[test]
 fn killed_at_every_instruction_uncontended() {
+    let _leaks = Leaks::watch();
     let mut points = 0;
     loop {
         let account = SharedPages::<Account>::zeroed();
@@ -233,6 +243,7 @@ fn killed_at_every_instruction_uncontended() {
 /// The same with the lock held by another at first: the victim dies before, in and after its sleep, also as a woken waiter.
 #[test]
 fn killed_at_every_instruction_contended() {
+    let _leaks = Leaks::watch();
     let mut points = 0;
     loop {
         let account = SharedPages::<Account>::zeroed();
@@ -273,6 +284,7 @@ fn killed_at_every_instruction_contended() {
 /// Kills the holder at every instruction of its unlock while another process waits: the waiter comes through.
 #[test]
 fn killed_at_every_instruction_of_unlock_with_a_waiter() {
+    let _leaks = Leaks::watch();
     let mut points = 0;
     loop {
         let account = SharedPages::<Account>::zeroed();

@@ -12,6 +12,7 @@ use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
 use unipc::sync::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 use unipc::{Failure, Stop, Timeout, Wait};
+use unipc_tests::Leaks;
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
@@ -45,6 +46,7 @@ fn wait_for_phase(pool: &Pool, phase: u32) {
 
 #[test]
 fn zero_bytes_are_a_semaphore_of_value_zero() {
+    let _leaks = Leaks::watch();
     let pool = SharedPages::<Pool>::zeroed();
     assert!(pool.units.try_wait().unwrap_err().is(Errno::EAGAIN));
     assert!(pool.units.wait(Duration::from_millis(20)).unwrap_err().is(Errno::ETIMEDOUT));
@@ -56,6 +58,7 @@ fn zero_bytes_are_a_semaphore_of_value_zero() {
 
 #[test]
 fn never_more_inside_than_units() {
+    let _leaks = Leaks::watch();
     for semaphore in [Semaphore::new(3).unwrap(), Semaphore::recovering(3).unwrap()] {
         let pool = pool(semaphore);
         let children: Vec<Child> = (0..12)
@@ -87,6 +90,7 @@ fn never_more_inside_than_units() {
 
 #[test]
 fn a_dead_holders_units_come_back() {
+    let _leaks = Leaks::watch();
     let pool = pool(Semaphore::recovering(2).unwrap());
     let mut holder = Child::fork(|| {
         pool.units.wait(HANG).unwrap();
@@ -111,6 +115,7 @@ fn a_dead_holders_units_come_back() {
 
 #[test]
 fn only_a_holder_gives_a_recovering_unit_back() {
+    let _leaks = Leaks::watch();
     let pool = pool(Semaphore::recovering(1).unwrap());
     assert!(pool.units.post().unwrap_err().is(Errno::EPERM));
     pool.units.wait(HANG).unwrap();
@@ -122,6 +127,7 @@ fn only_a_holder_gives_a_recovering_unit_back() {
 
 #[test]
 fn limits_are_errors() {
+    let _leaks = Leaks::watch();
     assert!(Semaphore::new(i32::MAX as u32 + 1).unwrap_err().is(Errno::EINVAL));
     assert!(Semaphore::recovering(0).unwrap_err().is(Errno::EINVAL));
     assert!(Semaphore::recovering(PLACES as u32).is_ok());
@@ -134,6 +140,7 @@ fn limits_are_errors() {
 
 #[test]
 fn a_stop_token_ends_the_wait() {
+    let _leaks = Leaks::watch();
     for semaphore in [Semaphore::new(0).unwrap(), Semaphore::recovering(1).unwrap()] {
         let pool = pool(semaphore);
         let _ = pool.units.try_wait();
@@ -149,6 +156,7 @@ fn a_stop_token_ends_the_wait() {
 /// Kills a process at every instruction of wait and post; the unit is never lost, and never doubled.
 #[test]
 fn killed_at_every_instruction_a_recovering_unit_survives() {
+    let _leaks = Leaks::watch();
     let mut points = 0;
     'points: loop {
         let pool = pool(Semaphore::recovering(1).unwrap());
@@ -202,6 +210,7 @@ fn of_value(value: u32) -> PosixSemaphoreOptions {
 
 #[test]
 fn create_is_exclusive_and_open_never_creates() {
+    let _leaks = Leaks::watch();
     let name = Name::new("exclusive");
     assert!(PosixSemaphore::open(&name.0, &of_value(0)).unwrap_err().is(Errno::ENOENT));
     let first = PosixSemaphore::create(&name.0, &of_value(2)).unwrap();
@@ -217,6 +226,7 @@ fn create_is_exclusive_and_open_never_creates() {
 
 #[test]
 fn sem_open_is_the_other_process_both_ways() {
+    let _leaks = Leaks::watch();
     let name = Name::new("interworking");
     let c_name = CString::new(format!("/{}", name.0)).unwrap();
     let ours = PosixSemaphore::create(&name.0, &of_value(0)).unwrap();
@@ -251,6 +261,7 @@ fn sem_open_is_the_other_process_both_ways() {
 
 #[test]
 fn what_is_no_semaphore_is_refused() {
+    let _leaks = Leaks::watch();
     let name = Name::new("refused");
     let open = || PosixSemaphore::open(&name.0, &of_value(0)).unwrap_err();
     std::os::unix::fs::symlink("/etc/hostname", name.path()).unwrap();
@@ -267,27 +278,27 @@ fn what_is_no_semaphore_is_refused() {
 
 #[test]
 fn the_mode_is_exact_and_a_temporary_name_goes_with_its_creator() {
+    let _leaks = Leaks::watch();
     use std::os::unix::fs::PermissionsExt;
     let name = Name::new("temporary");
     let options = PosixSemaphoreOptions { mode: 0o622, temporary: true, ..Default::default() };
     let semaphore = PosixSemaphore::create(&name.0, &options).unwrap();
     assert_eq!(std::fs::metadata(name.path()).unwrap().permissions().mode() & 0o7777, 0o622);
     drop(PosixSemaphore::open(&name.0, &PosixSemaphoreOptions { temporary: true, ..Default::default() }).unwrap());
-    let kept = std::mem::ManuallyDrop::new(semaphore);
+    // SAFETY: the child has a copy of its own of everything, and does not touch the original again.
     let child = Child::fork(|| {
-        drop(std::mem::ManuallyDrop::into_inner(kept));
+        drop(unsafe { std::ptr::read(&semaphore) });
         0
     });
     assert_eq!(child.wait(), 0);
     assert!(std::fs::exists(name.path()).unwrap(), "neither an opener nor a child removes the name");
-    PosixSemaphore::unlink(&name.0).unwrap();
-    let semaphore = PosixSemaphore::create(&name.0, &options).unwrap();
     drop(semaphore);
     assert!(!std::fs::exists(name.path()).unwrap());
 }
 
 #[test]
 fn waiting_for_a_creator() {
+    let _leaks = Leaks::watch();
     let name = Name::new("creator");
     let patient = PosixSemaphoreOptions { wait_for_creator: Timeout::from(HANG), ..Default::default() };
     let opener = Child::fork(|| match PosixSemaphore::open(&name.0, &patient) {
@@ -300,6 +311,7 @@ fn waiting_for_a_creator() {
 
 #[test]
 fn named_waits_end_in_time() {
+    let _leaks = Leaks::watch();
     let name = Name::new("time");
     let semaphore = PosixSemaphore::create(&name.0, &of_value(0)).unwrap();
     assert!(semaphore.wait(Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
