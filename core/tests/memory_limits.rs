@@ -575,12 +575,14 @@ fn a_creator_that_is_killed_anywhere_leaves_all_or_nothing() {
             let mut stepper = Stepper::start(|| (), || i32::from(Memory::create(&name, &sized(9000)).is_err()));
             let mut exited = None;
             for _ in 0..steps {
-                match stepper.step() {
-                    Step::Exited(status) => {
-                        exited = Some(status);
-                        break;
-                    }
-                    Step::Done | Step::Sleeping => {}
+                let mut step = stepper.step();
+                // Nothing in a creation sleeps for long, but a busy machine may take its time.
+                while step == Step::Sleeping {
+                    step = stepper.finish(Duration::from_secs(20));
+                }
+                if let Step::Exited(status) = step {
+                    exited = Some(status);
+                    break;
                 }
             }
             if exited.is_none() {

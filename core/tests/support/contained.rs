@@ -115,16 +115,28 @@ pub fn not_looked(reason: &str) {
 
 /// Gives this process a view of the file system that it can change; false where the system does not let it.
 pub fn own_mounts() -> bool {
-    // SAFETY: these take integers and NUL-terminated literals.
-    unsafe {
-        if libc::unshare(libc::CLONE_NEWNS) != 0 && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) != 0 {
-            not_looked("this system gives no mount namespace");
-            return false;
-        }
-        let none = std::ptr::null();
-        assert_eq!(libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()), 0);
+    // SAFETY: unshare takes integers.
+    let has_own = unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0 || become_root_of_a_namespace();
+    if !has_own {
+        not_looked("this system gives no mount namespace");
+        return false;
     }
+    let none = std::ptr::null();
+    // SAFETY: the strings are NUL-terminated literals; NULL stands for what does not apply.
+    let result = unsafe { libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()) };
+    assert_eq!(result, 0, "mount: {}", std::io::Error::last_os_error());
     true
+}
+
+/// Who is not root can be it in a user namespace, where the system allows that.
+fn become_root_of_a_namespace() -> bool {
+    // SAFETY: these take integers or nothing.
+    let (user, group, result) = unsafe { (libc::geteuid(), libc::getegid(), libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)) };
+    let write = |file: &str, text: String| std::fs::write(format!("/proc/self/{file}"), text).is_ok();
+    result == 0
+        && write("setgroups", "deny".to_owned())
+        && write("uid_map", format!("0 {user} 1"))
+        && write("gid_map", format!("0 {group} 1"))
 }
 
 /// Puts an empty file system in memory over a directory, for this process alone.
