@@ -1,0 +1,279 @@
+// The C++ interface used for real: between processes where two are the point, and every manner of it that unipc.hpp promises.
+#include <unipc.hpp>
+
+#include "check.h"
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <fcntl.h>
+#include <mutex>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace std::chrono_literals;
+using namespace std::string_view_literals;
+
+namespace {
+
+struct counter {
+  unipc::mutex lock;
+  unipc::semaphore ready;
+  std::int64_t value, backup;
+};
+static_assert(unipc::may_be_shared<counter>::value);
+static_assert(!unipc::may_be_shared<std::string>::value);
+static_assert(std::is_trivially_default_constructible_v<unipc::mutex>);
+static_assert(!std::is_copy_constructible_v<unipc::stream> && std::is_nothrow_move_constructible_v<unipc::stream>);
+static_assert(std::is_nothrow_copy_constructible_v<unipc::error>);
+
+std::string own(const char *what) { return std::string("cpp_api.") + std::to_string(getpid()) + "." + what; }
+
+template <class Call>
+void expect(std::error_code expected, Call call) {
+  try {
+    call();
+    CHECK(!"must throw");
+  } catch (const unipc::error &problem) {
+    CHECK(problem.code() == expected);
+    CHECK(problem.what()[0] != '\0');
+  }
+}
+
+void timeouts() {
+  CHECK_EQUAL(unipc::timeout(unipc::forever).nanoseconds(), UNIPC_FOREVER);
+  CHECK_EQUAL(unipc::timeout(-5s).nanoseconds(), 0);
+  CHECK_EQUAL(unipc::timeout(std::chrono::hours::max()).nanoseconds(), UNIPC_FOREVER);
+  CHECK_EQUAL(unipc::timeout(std::chrono::hours::min()).nanoseconds(), 0);
+  CHECK_EQUAL(unipc::timeout(std::chrono::duration<double>(1e300)).nanoseconds(), UNIPC_FOREVER);
+  CHECK_EQUAL(unipc::timeout(std::chrono::duration<double, std::nano>(0.25)).nanoseconds(), 1);
+  CHECK_EQUAL(unipc::timeout(3ms).nanoseconds(), 3 * UNIPC_MILLISECOND);
+}
+
+void errors() {
+  std::error_code code;
+  auto absent = unipc::memory::open(own("absent"), {}, code);
+  CHECK(!absent);
+  CHECK(code == std::errc::no_such_file_or_directory);
+  try {
+    unipc::memory::open(own("absent"));
+    CHECK(!"must throw");
+  } catch (const std::system_error &problem) {
+    CHECK(problem.code() == std::errc::no_such_file_or_directory);
+    CHECK(std::strstr(problem.what(), own("absent").c_str()) != nullptr);
+    std::fprintf(stderr, "  says: %s\n", problem.what());
+  }
+  CHECK(unipc::code_of(UNIPC_TRUNCATED) == unipc::errc::truncated);
+  CHECK(unipc::code_of(UNIPC_UNAVAILABLE) == std::errc::not_supported);
+  CHECK(!unipc::code_of(7));
+  // A zero byte inside a name must not cut it.
+  expect(std::make_error_code(std::errc::invalid_argument), [] { unipc::memory::open(std::string("a\0b", 3)); });
+  expect(std::make_error_code(std::errc::invalid_argument), [] { unipc::stream().read(unipc::buffer(nullptr, 0)); });
+}
+
+void streams() {
+  auto [reader, writer] = unipc::pipe();
+  CHECK_EQUAL(writer.write_all("hello"sv), 5);
+  std::array<char, 5> text;
+  CHECK_EQUAL(reader.read_exact(text), 5);
+  CHECK(std::string_view(text.data(), text.size()) == "hello");
+  std::error_code code;
+  CHECK_EQUAL(reader.read(text, 0s, code), 0);
+  CHECK(code == std::errc::resource_unavailable_try_again);
+  expect(std::make_error_code(std::errc::timed_out), [&, &r = reader] { r.read(text, 20ms); });
+  CHECK(writer.set_capacity(1 << 18) >= 1u << 18);
+  unipc::stream moved = std::move(writer);
+  CHECK(!writer);
+  moved.close();
+  CHECK_EQUAL(reader.read(text), 0);
+
+  auto [first, second] = unipc::socketpair();
+  pid_t child = fork();
+  if (child == 0) {
+    auto messages = unipc::framed::create(std::move(second));
+    std::string message;
+    first.close();
+    while (messages.receive_all(message)) messages.send(message);
+    _exit(0);
+  }
+  second.close();
+  CHECK_EQUAL(first.peer_credentials().uid, getuid());
+  auto messages = unipc::framed::create(std::move(first));
+  CHECK(!first);
+  std::string large(300000, 'x'), back;
+  messages.send(""sv);
+  messages.send(large);
+  CHECK(messages.receive_all(back) && back.empty());
+  CHECK(messages.receive_all(back, 10s) && back == large);
+  messages.into_stream().close();
+  CHECK_EQUAL(exit_status_of(child), 0);
+}
+
+void sockets() {
+  auto path = "/tmp/" + own("socket");
+  auto listener = unipc::listener::open_unix(path);
+  CHECK(listener.address() == path);
+  auto client = unipc::stream::connect_unix(path, 5s);
+  auto server = listener.accept(5s);
+  client.write_all(std::vector<std::byte>(3, std::byte{7}));
+  std::vector<unsigned char> got(3);
+  CHECK_EQUAL(server.read_exact(got, 5s), 3);
+  CHECK_EQUAL(got[2], 7);
+  expect(std::make_error_code(std::errc::address_in_use), [&] { unipc::listener::open_unix(path); });
+  listener.close();
+  CHECK_EQUAL(access(path.c_str(), F_OK), -1);
+
+  auto tcp = unipc::listener::open_tcp(nullptr, 0);
+  auto dialled = unipc::stream::connect_tcp(nullptr, tcp.port(), 5s);
+  auto accepted = tcp.accept(5s);
+  dialled.shutdown(UNIPC_SHUTDOWN_WRITE);
+  CHECK_EQUAL(accepted.read(got, 5s), 0);
+  expect(std::make_error_code(std::errc::timed_out), [&] { tcp.accept(10ms); });
+
+  auto fifo = "/tmp/" + own("fifo");
+  unipc::create_fifo(fifo);
+  expect(std::make_error_code(std::errc::file_exists), [&] { unipc::create_fifo(fifo); });
+  std::thread other([&] { unipc::stream::open_fifo_writer(fifo, 5s).write_all("fifo"sv); });
+  auto end = unipc::stream::open_fifo_reader(fifo, 5s);
+  std::array<char, 4> word;
+  CHECK_EQUAL(end.read_exact(word, 5s), 4);
+  other.join();
+  unipc::unlink_fifo(fifo);
+}
+
+void stopping() {
+  auto token = unipc::stop::create();
+  auto [reader, writer] = unipc::pipe();
+  std::thread other([&] { token.request(); });
+  {
+    auto bound = token.bind();
+    std::array<char, 1> byte;
+    expect(std::make_error_code(std::errc::operation_canceled), [&, &r = reader] { r.read(byte, 10s); });
+  }
+  other.join();
+  CHECK(token.is_requested());
+  std::array<char, 1> byte;
+  std::error_code code;
+  reader.read(byte, 10ms, code);
+  CHECK(code == std::errc::timed_out);
+  unipc::stop moved = std::move(token);
+  moved.reset_request();
+  CHECK(!moved.is_requested());
+}
+
+void memories() {
+  auto name = own("memory");
+  unipc::memory_options options;
+  options.size = 100;
+  auto memory = unipc::memory::create(name, options);
+  CHECK_EQUAL(memory.size(), 100);
+  memory.write(10, "text"sv);
+  std::array<char, 4> back;
+  auto again = unipc::memory::open(name);
+  again.read(10, back);
+  CHECK(std::string_view(back.data(), 4) == "text");
+  void *before = memory.address();
+  memory.resize(1 << 20);
+  CHECK(std::memcmp(static_cast<char *>(before) + 10, "text", 4) == 0);
+  again.refresh();
+  CHECK_EQUAL(again.size(), 1 << 20);
+  expect(std::make_error_code(std::errc::invalid_argument), [&] { again.read(1 << 20, back); });
+  unipc::memory::unlink(name);
+}
+
+void counters() {
+  auto name = own("counter");
+  auto shared = unipc::shared<counter>::open_or_create(name);
+  CHECK(shared.was_created());
+  CHECK(!unipc::shared<counter>::open_or_create(name).was_created());
+  std::array<pid_t, 4> children;
+  for (auto &child : children) {
+    if ((child = fork()) != 0) continue;
+    auto mine = unipc::shared<counter>::open(name);
+    for (int i = 0; i < 1000; ++i) {
+      std::scoped_lock held(mine->lock);
+      ++mine->value;
+    }
+    mine->ready.post();
+    _exit(0);
+  }
+  for (auto &child : children) {
+    shared->ready.wait(20s);
+    (void)child;
+  }
+  for (auto child : children) CHECK_EQUAL(exit_status_of(child), 0);
+  CHECK_EQUAL(shared->value, 4000);
+  CHECK_EQUAL(shared->ready.value(), 0);
+  CHECK(!shared->ready.try_wait());
+  CHECK(!shared->ready.wait_for(5ms));
+
+  std::unique_lock<unipc::mutex> held(shared->lock, 1s);
+  CHECK(held.owns_lock());
+  std::thread([&] {
+    CHECK(!shared->lock.try_lock());
+    CHECK(!shared->lock.try_lock_for(10ms));
+    CHECK(!shared->lock.try_lock_until(std::chrono::steady_clock::now() + 10ms));
+    CHECK(!shared->lock.try_lock_until(std::chrono::system_clock::now() - 10ms));
+  }).join();
+  held.unlock();
+
+  pid_t child = fork();
+  if (child == 0) {
+    shared->lock.lock();
+    shared->value = -1;
+    _exit(0);
+  }
+  CHECK_EQUAL(exit_status_of(child), 0);
+  expect(std::make_error_code(std::errc::owner_dead), [&] { shared->lock.lock(); });
+  {
+    auto unrepaired = shared->lock.lock_recover(100ms);
+    CHECK(unrepaired && unrepaired.needs_repair());
+  }
+  {
+    auto guard = shared->lock.lock_recover(100ms);
+    CHECK(guard.needs_repair());
+    shared->value = 4000;
+    guard.mark_consistent();
+    CHECK(!guard.needs_repair());
+  }
+  CHECK(shared->lock.try_lock());
+  shared->lock.unlock();
+  unipc::memory::unlink(name);
+
+  auto anonymous = unipc::shared<std::atomic<int>>::anonymous();
+  CHECK_EQUAL(anonymous->load(), 0);
+}
+
+void named_semaphores() {
+  auto name = own("semaphore");
+  unipc::posix_semaphore_options options;
+  options.value = 2;
+  options.temporary = 1;
+  auto semaphore = unipc::posix_semaphore::create(name, options);
+  auto other = unipc::posix_semaphore::open(name);
+  other.wait(1s);
+  CHECK(other.try_wait());
+  CHECK(!other.try_wait());
+  semaphore.post();
+  CHECK_EQUAL(other.value(), 1);
+  expect(std::make_error_code(std::errc::file_exists), [&] { unipc::posix_semaphore::create(name); });
+  semaphore.close();
+  expect(std::make_error_code(std::errc::no_such_file_or_directory), [&] { unipc::posix_semaphore::open(name); });
+}
+
+}  // namespace
+
+int main() {
+  house before = house_now();
+  timeouts();
+  errors();
+  streams();
+  sockets();
+  stopping();
+  memories();
+  counters();
+  named_semaphores();
+  house_check(before);
+}

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Compiles every program beside this script against the library, runs each plainly and under the sanitizers, and looks for what it left.
+#   tests/c/run.sh INCLUDE_DIR LIB_DIR OUT_DIR [PROGRAM...]
+# Prints one line a program and run, and "N passed, M failed"; the exit status tells.
+set -u
+[ $# -ge 3 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,4p >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+include=$1 libraries=$2 out=$3
+shift 3
+mkdir -p "$out" || exit 2
+archive=$libraries/libunipc.a
+[ -f "$archive" ] || { echo "$archive: not there; build the library first" >&2; exit 2; }
+: "${CC:=cc}" "${CXX:=c++}"
+warnings="-Wall -Wextra -Wpedantic -Werror"
+system="-lpthread -lrt -ldl -lm -lutil"
+sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+passed=0 failed=0
+
+verdict() { # name, 0 or not, log
+  if [ "$2" -eq 0 ]; then
+    passed=$((passed + 1)); echo "ok      $1"
+  else
+    failed=$((failed + 1)); echo "FAILED  $1"; sed 's/^/        /' "$3" | head -n 40
+  fi
+}
+
+# The names that appeared in /dev/shm and /tmp while the program ran and that bear its name: others may be at work on this machine.
+leftovers() { ls -A /dev/shm /tmp 2>/dev/null | grep -E "^(sem\.)?$1\.[0-9]+" ; }
+
+build() { # source, binary, flags
+  case $1 in
+    *.cpp) $CXX -std=c++17 -O1 -g $warnings -Wshadow -Wconversion $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
+    *) $CC -std=c11 -D_GNU_SOURCE -O1 -g $warnings $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
+  esac
+}
+
+run() { # source, label, flags
+  name=$(basename "$1"); name=${name%.*}
+  binary=$out/$name$2 log=$out/$name$2.log
+  if ! build "$1" "$binary" "$3" >"$log" 2>&1; then verdict "$name$2 (compiling)" 1 "$log"; return; fi
+  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 \
+    timeout 120 "$binary" >"$log" 2>&1 </dev/null
+  status=$?
+  [ $status -eq 0 ] || echo "exit status $status" >>"$log"
+  left=$(leftovers "$name")
+  if [ -n "$left" ]; then echo "left behind: $left" >>"$log"; status=1; fi
+  verdict "$name$2" $status "$log"
+}
+
+sh "$here/coverage.sh" "$include" "$here/arguments.c" >"$out/coverage.log" 2>&1
+verdict coverage $? "$out/coverage.log"
+
+for standard in 17 20; do
+  for manner in "" -fno-exceptions; do
+    echo '#include <unipc.hpp>' | $CXX -std=c++$standard $manner $warnings -Wshadow -Wconversion -I"$include" \
+      -fsyntax-only -x c++ - >"$out/header.log" 2>&1
+    verdict "unipc.hpp as C++$standard $manner" $? "$out/header.log"
+  done
+done
+
+for source in "$here"/*.c "$here"/*.cpp; do
+  name=$(basename "$source"); name=${name%.*}
+  if [ $# -gt 0 ]; then case " $* " in *" $name "*) ;; *) continue ;; esac; fi
+  run "$source" "" ""
+  run "$source" " sanitized" "$sanitize"
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
