@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use unipc_core::{Stop, Timeout, Wait};
 
@@ -22,8 +23,14 @@ pub(crate) fn waiting<T>(timeout: i64, call: impl FnOnce(Wait<'_>) -> T) -> T {
     }
 }
 
+/// Whether any thread has ever bound a token: most programs do not, and then nobody looks.
+static IN_USE: AtomicBool = AtomicBool::new(false);
+
 /// The token that the calling thread has bound.
 pub(crate) fn bound() -> Option<Stop> {
+    if !IN_USE.load(Ordering::Relaxed) {
+        return None;
+    }
     BOUND.try_with(|bound| bound.borrow().clone()).ok().flatten()
 }
 
@@ -112,6 +119,8 @@ pub unsafe extern "C" fn unipc_stop_bind(stop: *const unipc_stop) -> c_int {
     guard_unit(|| {
         // SAFETY: the caller's promise.
         let token = unsafe { stop.as_ref() }.map(|stop| stop.0.clone());
+        // The thread sees its own store; for others' bindings it does not matter.
+        IN_USE.store(true, Ordering::Relaxed);
         let _ = BOUND.try_with(|bound| bound.replace(token));
         Ok(())
     })

@@ -208,6 +208,10 @@ impl Endpoint {
             return size(unsafe { libc::recvmsg(raw, &mut message, flags) });
         }
         if may_sleep || self.is_other_and_ready(libc::POLLIN)? {
+            if let [buffer] = buffers {
+                // SAFETY: the buffer is valid for writes of its length.
+                return size(unsafe { libc::read(raw, buffer.as_mut_ptr().cast(), buffer.len()) });
+            }
             // SAFETY: an IoSliceMut has the layout of an iovec; the buffers are valid for writes.
             return size(unsafe { libc::readv(raw, vectors, buffers.len() as c_int) });
         }
