@@ -3,6 +3,11 @@
 
 mod leaks;
 
+/// The Rust programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 pub use leaks::Leaks;
 
 use std::path::{Path, PathBuf};

@@ -35,7 +35,7 @@ fn small_program() -> PathBuf {
 /// What pkg-config says for the installation, which has been moved to where DESTDIR is.
 fn pkg_config(libdir: &Path, arguments: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
-    command.args(arguments).arg("unipc").env("PKG_CONFIG_LIBDIR", libdir.join("pkgconfig")).env_remove("PKG_CONFIG_PATH");
+    command.args(arguments).env("PKG_CONFIG_LIBDIR", libdir.join("pkgconfig")).env_remove("PKG_CONFIG_PATH");
     run(&mut command).split_whitespace().map(str::to_owned).collect()
 }
 
@@ -47,28 +47,19 @@ fn programs_build_with_pkg_config_and_nothing_is_left_after_uninstalling() {
     let libdir = place.path().join("opt/unipc/lib");
 
     let shared = place.path().join("shared");
-    run(Command::new("cc")
-        .args(["-std=c11"])
-        .args(WARNINGS)
-        .arg(small_program())
-        .arg("-o")
-        .arg(&shared)
-        .args(pkg_config(&libdir, &["--cflags", "--libs"])));
-    assert_eq!(run(Command::new(&shared).env("LD_LIBRARY_PATH", &libdir)), EXPECTED);
-
+    let fixed = place.path().join("static");
+    let link = |program: &Path, arguments: &[&str]| {
+        let arguments = pkg_config(&libdir, arguments);
+        run(Command::new("cc").arg("-std=c11").args(WARNINGS).arg(small_program()).arg("-o").arg(program).args(arguments));
+        let needed = run(Command::new("readelf").arg("-d").arg(program));
+        assert_eq!(needed.contains("[libunipc.so.0]"), program == shared, "{needed}");
+        assert_eq!(run(Command::new(program).env("LD_LIBRARY_PATH", &libdir)), EXPECTED);
+    };
+    link(&shared, &["--cflags", "--libs", "unipc"]);
+    link(&fixed, &["--cflags", "--libs", "unipc-static"]);
     // The linker prefers the shared library wherever there is one.
     std::fs::remove_file(libdir.join("libunipc.so")).unwrap();
-    let fixed = place.path().join("static");
-    run(Command::new("cc")
-        .args(["-std=c11"])
-        .args(WARNINGS)
-        .arg(small_program())
-        .arg("-o")
-        .arg(&fixed)
-        .args(pkg_config(&libdir, &["--static", "--cflags", "--libs"])));
-    let needed = run(Command::new("readelf").arg("-d").arg(&fixed));
-    assert!(!needed.contains("libunipc"), "{needed}");
-    assert_eq!(run(&mut Command::new(&fixed)), EXPECTED);
+    link(&fixed, &["--static", "--cflags", "--libs", "unipc"]);
 
     assert_eq!(
         run(Command::new(place.path().join("opt/unipc/bin/unipc")).arg("--version")),

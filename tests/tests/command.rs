@@ -1,0 +1,88 @@
+//! The command: what it promises about its output and its exit status.
+
+use std::process::Command;
+
+use unipc_tests::{Leaks, libraries, output, run};
+
+const MECHANISMS: [&str; 14] = [
+    "pipe",
+    "fifo",
+    "unix",
+    "unix-abstract",
+    "unix-pair",
+    "tcp4",
+    "tcp6",
+    "framed",
+    "memory",
+    "anonymous",
+    "mutex",
+    "semaphore",
+    "semaphore-recover",
+    "posix-semaphore",
+];
+
+fn unipc(arguments: &[&str]) -> Command {
+    let mut command = Command::new(libraries().directory.join("unipc"));
+    command.args(arguments);
+    command
+}
+
+#[test]
+fn demo_runs_every_mechanism_and_leaves_nothing() {
+    libraries();
+    let _leaks = Leaks::watch();
+    let text = run(&mut unipc(&["demo", "--rounds", "100"]));
+    for name in MECHANISMS {
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        assert!(line.is_some_and(|line| line.ends_with("OK")), "{name}: {text}");
+    }
+    assert!(text.contains("14 mechanisms: 14 OK, 0 failed"), "{text}");
+}
+
+#[test]
+fn demo_of_one_mechanism_as_json_says_who_read_what() {
+    let text = run(&mut unipc(&["demo", "--only", "pipe", "--rounds", "10", "--json"]));
+    assert!(text.contains("\"ok\": true") && text.contains("hello through a pipe (process "), "{text}");
+    assert!(!text.contains("\"fifo\""), "{text}");
+}
+
+#[test]
+fn a_demonstration_that_fails_is_told_and_counted() {
+    let missing = std::env::temp_dir().join("unipc-no-such-directory");
+    let result = output(unipc(&["demo", "--only", "fifo"]).env("TMPDIR", &missing));
+    assert!(!result.status.success());
+    assert!(String::from_utf8_lossy(&result.stderr).contains("unipc-no-such-directory"));
+}
+
+#[test]
+fn a_mechanism_without_a_place_to_live_fails_by_name() {
+    // With a limit of no file size at all, memory cannot be made; the summary and the exit status say so.
+    let command = format!("ulimit -f 0; exec {} demo --only memory --only pipe", libraries().directory.join("unipc").display());
+    let result = output(Command::new("sh").args(["-c", &command]));
+    let text = String::from_utf8_lossy(&result.stdout);
+    assert!(!result.status.success(), "{text}");
+}
+
+#[test]
+fn an_unknown_mechanism_is_an_error_that_lists_what_there_is() {
+    for verb in [["demo", "--only", "telepathy"].as_slice(), ["mechanisms", "telepathy"].as_slice()] {
+        let result = output(&mut unipc(verb));
+        assert_eq!(result.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&result.stderr);
+        assert!(text.contains("telepathy") && text.contains("posix-semaphore"), "{text}");
+    }
+}
+
+#[test]
+fn mechanisms_tells_every_characteristic() {
+    let _leaks = Leaks::watch();
+    let text = run(&mut unipc(&["mechanisms", "--json"]));
+    for name in MECHANISMS {
+        assert!(text.contains(&format!("\"name\": \"{name}\"")), "{name}: {text}");
+    }
+    for characteristic in ["relatedness", "readers_and_writers", "passes_descriptors", "cross_machine", "complexity"] {
+        assert_eq!(text.matches(&format!("\"{characteristic}\"")).count(), MECHANISMS.len(), "{characteristic}");
+    }
+    let table = run(&mut unipc(&["mechanisms"]));
+    assert!(table.lines().any(|line| line.starts_with("pipe") && line.contains("supported")), "{table}");
+}
