@@ -1,0 +1,1 @@
+exec "$1/anonymous_memory$FORM"

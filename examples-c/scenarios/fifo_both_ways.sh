@@ -1,0 +1,1 @@
+exec "$1/fifo_both_ways$FORM"

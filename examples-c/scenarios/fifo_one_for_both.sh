@@ -1,0 +1,1 @@
+exec "$1/fifo_one_for_both$FORM"

@@ -1,0 +1,1 @@
+exec "$1/guarded_counter$FORM" "$UNIPC_RUN"

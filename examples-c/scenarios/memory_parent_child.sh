@@ -1,0 +1,1 @@
+exec "$1/memory_parent_child$FORM" "$UNIPC_RUN"

@@ -1,0 +1,1 @@
+exec "$1/named_semaphore$FORM" "$UNIPC_RUN"

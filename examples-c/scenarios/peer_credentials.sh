@@ -1,0 +1,1 @@
+exec "$1/peer_credentials$FORM" "@$UNIPC_RUN"

@@ -1,0 +1,1 @@
+exec "$1/pipe_facts$FORM"

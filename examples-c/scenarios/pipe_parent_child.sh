@@ -1,0 +1,1 @@
+exec "$1/pipe_parent_child$FORM"

@@ -1,0 +1,1 @@
+exec "$1/unix_parent_child$FORM"
