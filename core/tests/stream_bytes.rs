@@ -349,7 +349,9 @@ fn only_what_carries_bytes_is_adopted() {
     let directory = std::fs::File::open("/tmp").unwrap();
     // SAFETY: eventfd takes integers, and what it gives is ours.
     let event = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, 0)) };
-    for refused in [listener.into(), directory.into(), event, socket(libc::AF_UNIX, libc::SOCK_DGRAM), socket(libc::AF_INET, libc::SOCK_DGRAM)] {
+    for refused in
+        [listener.into(), directory.into(), event, socket(libc::AF_UNIX, libc::SOCK_DGRAM), socket(libc::AF_INET, libc::SOCK_DGRAM)]
+    {
         let (given_back, error) = ByteStream::adopt(refused).unwrap_err();
         assert!(error.is_failure(Failure::WrongKind), "{error}");
         assert!(flags(&given_back) >= 0);
