@@ -238,7 +238,7 @@ unsafe fn store_text(text: &str, destination: *mut c_char, capacity: usize) -> u
         return text.len();
     }
     // Never half a character.
-    let length = text.floor_char_boundary(capacity - 1);
+    let length = (0..=text.len().min(capacity - 1)).rev().find(|length| text.is_char_boundary(*length)).unwrap_or(0);
     // SAFETY: `length < capacity`, so the text and its NUL fit.
     unsafe {
         std::ptr::copy_nonoverlapping(text.as_ptr().cast(), destination, length);

@@ -55,8 +55,9 @@ unsafe fn new_pair(
     make: impl FnOnce() -> Result<(ByteStream, ByteStream), Error>,
 ) -> c_int {
     guard_unit(|| {
-        // SAFETY: the caller's promise, one by one, so that each is NULL after a failure.
+        // One by one, so that each is NULL after a failure, also if the other cannot be.
         for out in [first, second] {
+            // SAFETY: the caller's promise.
             if let Some(out) = unsafe { out.as_mut() } {
                 *out = std::ptr::null_mut();
             }

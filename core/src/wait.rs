@@ -164,6 +164,7 @@ impl AsFd for Stop {
 }
 
 /// Now, on the clock that every deadline uses: `CLOCK_MONOTONIC`, in nanoseconds.
+#[allow(clippy::useless_conversion, reason = "on 32-bit systems the fields are narrower")]
 pub(crate) fn now() -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid timespec to write to; this clock always exists.

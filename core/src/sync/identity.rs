@@ -22,7 +22,7 @@ const ABI: u64 = {
         3
     };
     let order = if cfg!(target_endian = "big") { 1 << 7 } else { 0 };
-    libc | size_of::<usize>() as u64 * 4 | order
+    libc | (size_of::<usize>() as u64 * 4) | order
 };
 
 const READY: u64 = 1;
