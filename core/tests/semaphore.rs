@@ -285,8 +285,8 @@ fn the_mode_is_exact_and_a_temporary_name_goes_with_its_creator() {
     let semaphore = PosixSemaphore::create(&name.0, &options).unwrap();
     assert_eq!(std::fs::metadata(name.path()).unwrap().permissions().mode() & 0o7777, 0o622);
     drop(PosixSemaphore::open(&name.0, &PosixSemaphoreOptions { temporary: true, ..Default::default() }).unwrap());
-    // SAFETY: the child has a copy of its own of everything, and does not touch the original again.
     let child = Child::fork(|| {
+        // SAFETY: the child has a copy of its own of everything, and does not touch the original again.
         drop(unsafe { std::ptr::read(&semaphore) });
         0
     });

@@ -155,7 +155,8 @@ fn what_is_no_socket_is_never_touched() {
         assert!(error.is(Errno::ELOOP), "{error}");
     }
     let mut after = alone.names();
-    (before.sort(), after.sort());
+    before.sort();
+    after.sort();
     assert_eq!(before, after);
     assert_eq!(std::fs::read_to_string(alone.path("file")).unwrap(), "precious");
 
