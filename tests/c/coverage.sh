@@ -6,6 +6,6 @@ functions=$(sed 's,/\*.*\*/,,; /^ \*/d; /^\/\*/d; /^#/d' "$header" | grep -oE '\
 [ -n "$functions" ] || { echo "no function found in $header"; exit 1; }
 missing=0
 for function in $functions; do
-  grep -qF "$function" "$program" || { echo "${function%(} has no test of its arguments in $(basename "$program")"; missing=1; }
+  grep -qw "${function%(}" "$program" || { echo "${function%(} has no test of its arguments in $(basename "$program")"; missing=1; }
 done
 exit $missing
