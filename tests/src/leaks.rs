@@ -52,7 +52,10 @@ impl Held {
         held.add("descriptor", descriptors());
         held.add("shared mapping", shared_mappings());
         held.add("name", names("/dev/shm"));
-        held.add("name", names(&std::env::temp_dir().to_string_lossy()).into_iter().filter(|name| name.contains("unipc")));
+        // What other runs of the tests do at the same time is their affair.
+        let own = format!("-{}-", std::process::id());
+        let is_own = |name: &String| name.contains("unipc") && name.contains(&own);
+        held.add("name", names(&std::env::temp_dir().to_string_lossy()).into_iter().filter(is_own));
         held.add("process", children());
         // Threads have no names that tell them apart; the test harness's own are counted too.
         held.0.insert("threads".to_owned(), std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count));
