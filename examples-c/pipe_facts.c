@@ -41,7 +41,7 @@ static int blocking(unipc_stream *reader, unipc_stream *writer) {
   int r = unipc_stream_read_exact(reader, block, sizeof block, PATIENCE, NULL);
   if (r < 0) unipc_error_print("read", r);
   int failed = example_wait(pid) || r < 0;
-  if (!failed) printf("A blocked writer went on after %d bytes were read\n", (int)sizeof block);
+  if (!failed) printf("After %d bytes were read, the waiting writer went on\n", (int)sizeof block);
   return failed;
 }
 
