@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use support::alone::{Alone, flags, in_a_storm};
+use support::alone::{Alone, flags, in_a_storm, is_root};
 use support::process::Child;
 use unipc::stream::{
     ByteStream, FifoOptions, FifoReader, FifoWriter, Listener, PipeReader, TcpListener, TcpOptions, TcpStream, UnixConnectOptions,
@@ -415,4 +415,80 @@ fn what_needs_a_unix_peer_says_so() {
         assert!(reader.peer_credentials().is_err() && reader.peer_pidfd().is_err(), "{kind}");
     }
     assert!(UnixStream::connect(&alone.path("nobody"), &UnixConnectOptions::default(), Wait::NEVER).unwrap_err().is(Errno::ENOENT));
+}
+
+/// Becomes a user without rights, in a child.
+fn drop_rights() {
+    // SAFETY: setresuid takes integers.
+    assert_eq!(unsafe { libc::setresuid(12345, 12345, 12345) }, 0);
+}
+
+#[test]
+fn rights_that_are_gone_do_not_end_a_stream() {
+    if !is_root() {
+        eprintln!("needs root to become another user");
+        return;
+    }
+    let alone = Alone::new();
+    let (reader, writer) = fifo(&alone);
+    let child = Child::fork(|| {
+        drop_rights();
+        ends_in_every_way("read", |wait| reader.read_within(&mut [0; 10], wait).unwrap_err());
+        // More than fits: nothing may sleep for longer than its limit, also where only poll can be asked.
+        let error = writer.write_all_within(&[9; 1 << 20], SHORT).unwrap_err();
+        assert!(error.is(Errno::ETIMEDOUT), "{error}");
+        let mut buffer = vec![0; error.transferred()];
+        assert!(buffer.len() >= libc::PIPE_BUF);
+        reader.read_exact_within(&mut buffer, HANG).unwrap();
+        assert!(buffer.iter().all(|byte| *byte == 9));
+        assert!(reader.read_within(&mut buffer, Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
+        assert_eq!((flags(&reader) | flags(&writer)) & libc::O_NONBLOCK, 0);
+        0
+    });
+    assert_eq!(child.wait(), 0);
+}
+
+#[test]
+fn a_capacity_above_the_limit_names_it() {
+    if !is_root() {
+        eprintln!("needs root to become another user");
+        return;
+    }
+    let _alone = Alone::new();
+    let child = Child::fork(|| {
+        drop_rights();
+        let error = pipe_with_capacity(1 << 30).unwrap_err();
+        let limit = std::fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap();
+        assert!(error.is(Errno::EPERM) && error.to_string().contains(limit.trim()), "{error}");
+        0
+    });
+    assert_eq!(child.wait(), 0);
+}
+
+/// Whether this kernel reads from an anonymous pipe without waiting, when asked to.
+fn has_calls_with_flags() -> bool {
+    let (reader, writer) = pipe().unwrap();
+    writer.write_all_within(b"x", HANG).unwrap();
+    let mut byte = 0u8;
+    let vector = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: the vector is one byte that lives through the call.
+    unsafe { libc::preadv2(reader.as_fd().as_raw_fd(), &vector, 1, -1, libc::RWF_NOWAIT) == 1 }
+}
+
+#[test]
+fn what_a_fifo_cannot_a_pipe_still_can() {
+    let alone = Alone::new();
+    let (fifo_reader, fifo_writer) = fifo(&alone);
+    let (pipe_reader, pipe_writer) = pipe().unwrap();
+    let use_once = |reader: &ByteStream, writer: &ByteStream| {
+        writer.write_all_within(b"x", HANG).unwrap();
+        reader.read_exact_within(&mut [0], HANG).unwrap();
+    };
+    use_once(&fifo_reader, &fifo_writer);
+    let null = ByteStream::adopt(std::fs::File::options().write(true).open("/dev/null").unwrap().into()).unwrap();
+    null.write_all_within(b"x", HANG).unwrap();
+    let before = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    use_once(&pipe_reader, &pipe_writer);
+    let after = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    assert_eq!(after - before, if has_calls_with_flags() { 0 } else { 2 });
 }

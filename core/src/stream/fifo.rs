@@ -6,6 +6,9 @@
 //! A reader that serves one client after another meets the end whenever the last client leaves, and what the next one writes while the reader
 //! reopens can be lost. [`FifoOptions::keep_open`] holds a writing end too, so that the end never comes.
 //!
+//! Who waits for the other side waits at the FIFO that it has found. If that is unlinked and made anew meanwhile, the two never meet: a server keeps
+//! its FIFO (`open_or_create`) and does not make it anew.
+//!
 //! One FIFO for both ways does not work: each side may read what it has written itself.
 //!
 //! What is at the path is pinned by an `O_PATH` descriptor, looked at, and then opened through it, so that what was checked is what is opened.
