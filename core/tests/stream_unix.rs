@@ -222,7 +222,7 @@ fn a_handover_never_loses_the_path() {
     let path = alone.path("server");
     // Two servers take turns as fast as they can: each path that a listener believes to have must lead to it while it has it.
     let work = || {
-        for _ in 0..20_000 {
+        for _ in 0..10_000 {
             let Ok(listener) = listen(&path) else { continue };
             let stream = match connect(&path, HANG) {
                 Ok(stream) => stream,
