@@ -52,11 +52,10 @@ static int wait_for_report(struct shared *shared) {
   return r < 0 ? unipc_error_print("a child did not report", r) : 0;
 }
 
-static pid_t start(struct shared *shared, int (*role)(struct shared *)) {
-  pid_t pid = example_fork();
-  if (pid == 0) example_exit(role(shared));
-  if (pid > 0) wait_for_report(shared);
-  return pid;
+static int start(struct shared *shared, int (*role)(struct shared *), pid_t *pid) {
+  *pid = example_fork();
+  if (*pid == 0) example_exit(role(shared));
+  return *pid < 0 || wait_for_report(shared);
 }
 
 /* Kills a holder; 0 if that is how it ended. */
@@ -77,8 +76,9 @@ static int run(struct shared *shared) {
   int r = unipc_semaphore_init(&shared->connections, &pool); /* the others begin at 0, as zero bytes do */
   if (r < 0) return unipc_error_print("pool", r);
 
-  for (int i = 0; i <= POOL; i++) children[i] = start(shared, i < POOL ? hold : sixth);
-  int failed = children[0] < 0 || kill_holder(children[0]) || wait_for_report(shared); /* the sixth */
+  int failed = 0;
+  for (int i = 0; i <= POOL; i++) failed |= start(shared, i < POOL ? hold : sixth, &children[i]);
+  failed |= children[0] < 0 || kill_holder(children[0]) || wait_for_report(shared); /* the sixth */
   for (int i = 1; i <= POOL; i++) {
     r = unipc_semaphore_post(&shared->finish);
     if (r < 0) failed = unipc_error_print("finish", r);

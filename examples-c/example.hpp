@@ -59,7 +59,8 @@ public:
     if (waitpid(std::exchange(pid_, 0), &status, 0) < 0) {
       throw std::system_error(errno, std::generic_category(), "waitpid");
     }
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) throw std::runtime_error("a child was not killed");
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (!killed) throw std::runtime_error("a child was to be killed, and was not");
   }
 
   // Ends it, and waits for that.

@@ -14,19 +14,19 @@ static char request_path[120], answer_path[120];
 static int send_text(const char *path, const char *text) {
   unipc_stream *writer;
   int r = unipc_stream_open_fifo_writer(path, NULL, PATIENCE, &writer);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_both_ways", r);
   r = unipc_stream_write_all(writer, text, strlen(text), PATIENCE, NULL);
   unipc_stream_close(writer); /* the message ends here */
-  return r < 0 ? unipc_error_print(path, r) : 0;
+  return r < 0 ? unipc_error_print("fifo_both_ways", r) : 0;
 }
 
 static int receive_text(const char *path, char *text, size_t capacity) {
   unipc_stream *reader;
   int r = unipc_stream_open_fifo_reader(path, NULL, PATIENCE, &reader);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_both_ways", r);
   ptrdiff_t n = example_read_text(reader, text, capacity);
   unipc_stream_close(reader);
-  return n < 0 ? unipc_error_print(path, (int)n) : 0;
+  return n < 0 ? unipc_error_print("fifo_both_ways", (int)n) : 0;
 }
 
 static int client(void) {
@@ -58,13 +58,13 @@ int main(int argc, char **argv) {
   snprintf(request_path, sizeof request_path, "%s.request", path);
   snprintf(answer_path, sizeof answer_path, "%s.answer", path);
   int r = unipc_fifo_create(request_path, NULL);
-  if (r < 0) return unipc_error_print(request_path, r);
+  if (r < 0) return unipc_error_print("fifo_both_ways", r);
   r = unipc_fifo_create(answer_path, NULL);
-  int failed = r < 0 ? unipc_error_print(answer_path, r) : run();
+  int failed = r < 0 ? unipc_error_print("fifo_both_ways", r) : run();
   if (r == 0) {
     r = unipc_fifo_unlink(answer_path);
-    if (r < 0) failed = unipc_error_print(answer_path, r);
+    if (r < 0) failed = unipc_error_print("fifo_both_ways", r);
   }
   r = unipc_fifo_unlink(request_path);
-  return r < 0 ? unipc_error_print(request_path, r) : failed;
+  return r < 0 ? unipc_error_print("fifo_both_ways", r) : failed;
 }

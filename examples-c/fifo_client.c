@@ -13,7 +13,7 @@ static int send_line(const char *path, const char *line) {
   options.wait_for_creator = PATIENCE;
   unipc_stream *stream;
   int r = unipc_stream_open_fifo_writer(path, &options, PATIENCE, &stream);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_client", r);
 
   unipc_framed_options framing = UNIPC_FRAMED_OPTIONS_INIT;
   framing.largest = LARGEST;

@@ -24,16 +24,16 @@ static int mistake(const char *path) {
   options.unpaired = 1; /* nobody else has it open */
   unipc_stream *in, *out;
   int r = unipc_stream_open_or_create_fifo_reader(path, &options, 0, &in);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_one_for_both", r);
   r = unipc_stream_open_fifo_writer(path, NULL, PATIENCE, &out);
-  int failed = r < 0 ? unipc_error_print(path, r) : 0;
+  int failed = r < 0 ? unipc_error_print("fifo_one_for_both", r) : 0;
   if (r == 0) {
     failed = ask(out, in, 7, "Mistake, one FIFO for both ways");
     unipc_stream_close(out);
   }
   unipc_stream_close(in);
   r = unipc_fifo_unlink(path);
-  return r < 0 ? unipc_error_print(path, r) : failed;
+  return r < 0 ? unipc_error_print("fifo_one_for_both", r) : failed;
 }
 
 static int serve(unipc_listener *listener) {
@@ -50,7 +50,7 @@ static int serve(unipc_listener *listener) {
 static int corrected(const char *path) {
   unipc_listener *listener;
   int r = unipc_listener_open_unix(path, NULL, &listener);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_one_for_both", r);
   pid_t pid = example_fork();
   if (pid == 0) {
     int failed = serve(listener);
@@ -61,7 +61,7 @@ static int corrected(const char *path) {
   if (pid > 0) {
     unipc_stream *server;
     r = unipc_stream_connect_unix(path, NULL, PATIENCE, &server);
-    if (r < 0) failed = unipc_error_print(path, r);
+    if (r < 0) failed = unipc_error_print("fifo_one_for_both", r);
     else {
       failed = ask(server, server, 8, "Corrected, a Unix socket");
       unipc_stream_close(server);

@@ -33,7 +33,7 @@ static int parent(const char *path) {
 int main(int argc, char **argv) {
   const char *path = example_path(argc, argv, "unipc-fifo");
   int r = unipc_fifo_create(path, NULL);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_parent_child", r);
 
   pid_t pid = example_fork();
   if (pid == 0) example_exit(child(path));
@@ -43,5 +43,5 @@ int main(int argc, char **argv) {
     failed |= example_wait(pid);
   }
   r = unipc_fifo_unlink(path);
-  return r < 0 ? unipc_error_print(path, r) : failed;
+  return r < 0 ? unipc_error_print("fifo_parent_child", r) : failed;
 }

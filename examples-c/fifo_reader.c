@@ -14,11 +14,11 @@ int main(int argc, char **argv) {
   }
   unipc_stream *reader;
   int r = unipc_stream_open_or_create_fifo_reader(argv[1], NULL, PATIENCE, &reader);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("fifo_reader", r);
   ptrdiff_t n = example_read_text(reader, text, sizeof text);
   unipc_stream_close(reader);
   r = unipc_fifo_unlink(argv[1]);
   if (n < 0) return unipc_error_print("read", (int)n);
   printf("Received: %s\n", text);
-  return r < 0 ? unipc_error_print(argv[1], r) : 0;
+  return r < 0 ? unipc_error_print("fifo_reader", r) : 0;
 }

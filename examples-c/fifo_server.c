@@ -29,7 +29,7 @@ static int run(const char *path, long count) {
   options.keep_open = 1;
   unipc_stream *stream;
   int r = unipc_stream_open_or_create_fifo_reader(path, &options, 0, &stream);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("fifo_server", r);
 
   unipc_framed_options framing = UNIPC_FRAMED_OPTIONS_INIT;
   framing.largest = LARGEST;
@@ -42,7 +42,7 @@ static int run(const char *path, long count) {
   int failed = serve(clients, count);
   r = unipc_fifo_unlink(path); /* first the name: nobody writes what nobody will read */
   unipc_framed_close(clients);
-  return r < 0 ? unipc_error_print(path, r) : failed;
+  return r < 0 ? unipc_error_print("fifo_server", r) : failed;
 }
 
 int main(int argc, char **argv) {

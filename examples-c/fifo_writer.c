@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
   }
   unipc_stream *writer;
   int r = unipc_stream_open_or_create_fifo_writer(argv[1], NULL, PATIENCE, &writer);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("fifo_writer", r);
   r = unipc_stream_write_all(writer, message, strlen(message), PATIENCE, NULL);
   unipc_stream_close(writer);
   return r < 0 ? unipc_error_print("write", r) : 0;

@@ -30,9 +30,9 @@ static int work(const char *name, long times, int64_t *value) {
   unipc_memory *memory;
   unipc_posix_semaphore *guard;
   int r = unipc_memory_open_posix(name, &least, &memory);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("guarded_counter", r);
   r = unipc_posix_semaphore_open(name, NULL, &guard);
-  int failed = r < 0 ? unipc_error_print(name, r)
+  int failed = r < 0 ? unipc_error_print("guarded_counter", r)
                      : add((volatile int64_t *)unipc_memory_address(memory), guard, times, value);
   unipc_posix_semaphore_close(guard);
   unipc_memory_close(memory);
@@ -67,9 +67,9 @@ int main(int argc, char **argv) {
   unipc_memory *memory;
   unipc_posix_semaphore *guard;
   int r = unipc_memory_create_posix(name, &size, &memory);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("guarded_counter", r);
   r = unipc_posix_semaphore_create(name, &one, &guard);
-  int failed = r < 0 ? unipc_error_print(name, r) : run(name);
+  int failed = r < 0 ? unipc_error_print("guarded_counter", r) : run(name);
   unipc_posix_semaphore_close(guard);
   unipc_memory_close(memory);
   return failed;

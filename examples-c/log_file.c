@@ -103,7 +103,7 @@ static int open_log(struct log *log, const char *name, const char *path) {
   one.value = 1; /* counts only for who creates it */
   int r = unipc_memory_open_or_create_posix(name, &size, &log->memory);
   if (r == 0) r = unipc_posix_semaphore_open_or_create(name, &one, &log->lock);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("log_file", r);
   log->file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (log->file >= 0) return 0;
   perror(path);
@@ -113,7 +113,7 @@ static int open_log(struct log *log, const char *name, const char *path) {
 static int remove_names(const char *name) {
   int r = unipc_posix_semaphore_unlink(name);
   int s = unipc_memory_unlink_posix(name);
-  return r < 0 || s < 0 ? unipc_error_print(name, r < 0 ? r : s) : 0;
+  return r < 0 || s < 0 ? unipc_error_print("log_file", r < 0 ? r : s) : 0;
 }
 
 int main(int argc, char **argv) {

@@ -25,10 +25,10 @@ int main(int argc, char **argv) {
   options.size = 4096;
   unipc_memory *memory;
   int r = unipc_memory_open_or_create_posix(argv[1], &options, &memory);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("memory_and_semaphore_reader", r);
   unipc_posix_semaphore *ready;
   r = unipc_posix_semaphore_open_or_create(argv[1], NULL, &ready);
-  int failed = r < 0 ? unipc_error_print(argv[1], r) : read_message(memory, ready);
+  int failed = r < 0 ? unipc_error_print("memory_and_semaphore_reader", r) : read_message(memory, ready);
   unipc_posix_semaphore_close(ready);
   unipc_memory_close(memory);
   r = unipc_posix_semaphore_unlink(argv[1]);

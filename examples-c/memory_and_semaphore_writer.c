@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
   options.size = 4096;
   unipc_memory *memory;
   int r = unipc_memory_open_or_create_posix(argv[1], &options, &memory);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("memory_and_semaphore_writer", r);
   unipc_posix_semaphore *ready;
   r = unipc_posix_semaphore_open_or_create(argv[1], NULL, &ready);
   if (r == 0) r = unipc_memory_write(memory, 0, message, sizeof message);
@@ -30,5 +30,5 @@ int main(int argc, char **argv) {
   }
   unipc_posix_semaphore_close(ready);
   unipc_memory_close(memory);
-  return r < 0 ? unipc_error_print(argv[1], r) : 0;
+  return r < 0 ? unipc_error_print("memory_and_semaphore_writer", r) : 0;
 }

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
   options.temporary = 1;
   unipc_memory *memory;
   int r = unipc_memory_create_posix(name, &options, &memory);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("memory_parent_child", r);
 
   pid_t pid = example_fork();
   if (pid == 0) example_exit(child(memory)); /* the child has the same pages */

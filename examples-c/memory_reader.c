@@ -22,10 +22,10 @@ int main(int argc, char **argv) {
   options.wait_for_creator = PATIENCE;
   unipc_memory *memory;
   int r = unipc_memory_open_posix(argv[1], &options, &memory);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("memory_reader", r);
   const struct shared *shared = (const struct shared *)unipc_memory_address(memory);
   printf("Counter: %d\n", (int)shared->counter);
   unipc_memory_close(memory);
   r = unipc_memory_unlink_posix(argv[1]);
-  return r < 0 ? unipc_error_print(argv[1], r) : 0;
+  return r < 0 ? unipc_error_print("memory_reader", r) : 0;
 }

@@ -22,11 +22,11 @@ int main(int argc, char **argv) {
   options.unpublished = 1;
   unipc_memory *memory;
   int r = unipc_memory_create_posix(argv[1], &options, &memory);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("memory_writer", r);
   struct shared *shared = (struct shared *)unipc_memory_address(memory);
   shared->counter = 42;
   snprintf(shared->message, sizeof shared->message, "Hello from shared memory!");
   r = unipc_memory_publish(memory);
   unipc_memory_close(memory);
-  return r < 0 ? unipc_error_print(argv[1], r) : 0;
+  return r < 0 ? unipc_error_print("memory_writer", r) : 0;
 }

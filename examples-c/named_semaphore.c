@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
   options.temporary = 1;
   unipc_posix_semaphore *semaphore;
   int r = unipc_posix_semaphore_create(name, &options, &semaphore);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("named_semaphore", r);
 
   printf("Parent: waiting for signal...\n");
   pid_t pid = example_fork();

@@ -22,7 +22,7 @@ static int client(const char *name, uid_t user) {
     return 1;
   }
   int r = unipc_stream_connect_unix(name, NULL, PATIENCE, &server);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("peer_credentials", r);
   ptrdiff_t n = example_read_text(server, text, sizeof text);
   unipc_stream_close(server);
   if (n < 0) return unipc_error_print("read", (int)n);
@@ -85,7 +85,7 @@ int main(int argc, char **argv) {
   uid_t own = geteuid();
   unipc_listener *listener;
   int r = unipc_listener_open_unix(name, NULL, &listener);
-  if (r < 0) return unipc_error_print(name, r);
+  if (r < 0) return unipc_error_print("peer_credentials", r);
 
   int failed = meet(listener, name, own, own);
   if (own == 0) failed |= meet(listener, name, OTHER_USER, own);

@@ -18,18 +18,19 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 number=0
 tab=$(printf '\t')
 
-# Processes of the run with this UNIPC_RUN, by the environment that they have inherited.
+# Processes of the run with this UNIPC_RUN, by the environment that they have inherited. They are ended after they were reported.
 left_processes() {
   for environ in /proc/[0-9]*/environ; do
     if tr '\0' '\n' <"$environ" 2>/dev/null | grep -qx "UNIPC_RUN=$1"; then
       process=${environ%/environ}
       echo "process left: ${process#/proc/} $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null)"
+      kill -KILL "${process#/proc/}"
     fi
   done 2>/dev/null
 }
 
 left_names() {
-  find /dev/shm -maxdepth 1 -name "*$1*" -exec echo "name left:" {} \;
+  find /dev/shm -maxdepth 1 -name "*$1*" -exec echo "name left:" {} \; -delete
   find "$2" -mindepth 1 -exec echo "file left:" {} \;
 }
 

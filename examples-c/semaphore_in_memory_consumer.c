@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
   options.wait_for_creator = PATIENCE;
   unipc_memory *memory;
   int r = unipc_memory_open_posix(argv[1], &options, &memory);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("semaphore_in_memory_consumer", r);
   struct shared *shared = (struct shared *)unipc_memory_address(memory);
   r = unipc_semaphore_wait(&shared->ready, PATIENCE);
   if (r == 0) {
@@ -32,5 +32,5 @@ int main(int argc, char **argv) {
   int failed = r < 0 ? unipc_error_print("wait", r) : 0;
   unipc_memory_close(memory);
   r = unipc_memory_unlink_posix(argv[1]);
-  return r < 0 ? unipc_error_print(argv[1], r) : failed;
+  return r < 0 ? unipc_error_print("semaphore_in_memory_consumer", r) : failed;
 }

@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
   options.unpublished = 1;
   unipc_memory *memory;
   int r = unipc_memory_create_posix(argv[1], &options, &memory);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("semaphore_in_memory_producer", r);
   int failed = produce(memory);
   unipc_memory_close(memory);
   return failed;

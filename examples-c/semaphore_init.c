@@ -24,5 +24,5 @@ int main(int argc, char **argv) {
     return 2;
   }
   int r = removes ? unipc_posix_semaphore_unlink(argv[1]) : make(argv[1]);
-  return r < 0 ? unipc_error_print(argv[1], r) : 0;
+  return r < 0 ? unipc_error_print("semaphore_init", r) : 0;
 }

@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
   options.wait_for_creator = PATIENCE;
   unipc_posix_semaphore *semaphore;
   int r = unipc_posix_semaphore_open(argv[1], &options, &semaphore);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("semaphore_use", r);
   r = unipc_posix_semaphore_wait(semaphore, PATIENCE);
   if (r == 0) {
     printf("In critical section\n");
@@ -22,5 +22,5 @@ int main(int argc, char **argv) {
     r = unipc_posix_semaphore_post(semaphore);
   }
   unipc_posix_semaphore_close(semaphore);
-  return r < 0 ? unipc_error_print(argv[1], r) : 0;
+  return r < 0 ? unipc_error_print("semaphore_use", r) : 0;
 }

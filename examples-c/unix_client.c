@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
   options.wait_for_listener = 1;
   unipc_stream *server;
   int r = unipc_stream_connect_unix(argv[1], &options, PATIENCE, &server);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("unix_client", r);
   int failed = talk(server, argc == 3 ? argv[2] : "Hello from the client!");
   unipc_stream_close(server);
   return failed;

@@ -22,7 +22,7 @@ static int client(const char *path) {
   unipc_framed *server;
   int r = unipc_stream_connect_unix(path, NULL, PATIENCE, &stream);
   if (r == 0) r = frame(stream, &server);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("unix_parent_child", r);
   r = example_send_text(server, "Hello from client!");
   ptrdiff_t n = r < 0 ? r : example_receive_text(server, answer, sizeof answer);
   unipc_framed_close(server);
@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
   const char *path = example_path(argc, argv, "unipc-socket");
   unipc_listener *listener;
   int r = unipc_listener_open_unix(path, NULL, &listener);
-  if (r < 0) return unipc_error_print(path, r);
+  if (r < 0) return unipc_error_print("unix_parent_child", r);
 
   pid_t pid = example_fork();
   if (pid == 0) {

@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
   if (r < 0) return unipc_error_print("signals", r);
   unipc_listener *listener;
   r = unipc_listener_open_unix(argv[1], NULL, &listener);
-  if (r < 0) return unipc_error_print(argv[1], r);
+  if (r < 0) return unipc_error_print("unix_server", r);
   int failed = serve(listener, count);
   unipc_listener_close(listener);
   return failed;
