@@ -204,7 +204,7 @@ void unipc_stop_close(unipc_stop *stop);
 /**
  * A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection. Order is kept, nothing is lost, boundaries are not kept.
  *
- * A handle costs one descriptor; a pipe on a kernel before 6.4 a second one with the first call that has a limit. fork hands it on. Two threads may
+ * A handle costs one descriptor; a FIFO, and a pipe on a kernel before 6.4, a second one with the first call that has a limit. fork hands it on. Two threads may
  * use one handle, one reading and one writing. Closing it while another thread waits in it is not allowed: end the wait first, by a stop token or
  * unipc_stream_shutdown.
  */
@@ -492,7 +492,7 @@ int unipc_stream_fd(const unipc_stream *stream);
 int unipc_stream_from_fd(int fd, unipc_stream **stream);
 
 /**
- * Gives the descriptor away; the handle is gone.
+ * Gives the descriptor away; the handle is gone. A reader that was opened with keep_open meets the end from then on.
  *
  * @return  the descriptor, which is the caller's; -EINVAL: NULL
  *
@@ -603,7 +603,7 @@ int unipc_listener_open_unix(const char *path, const unipc_unix_listen_options *
  * @param options  any_owner, wait_for_listener; NULL: listeners of oneself and root, that are there
  * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
  * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
- * @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
+ * @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -ELOOP: a symbolic link; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
  *                 -ETIMEDOUT: its queue is full; -ECANCELED: the bound stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
  *
  * Threads: any. Signal-safe: no. Since 0.1. See unix(7).

@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd};
 
+use unipc_core::Wait;
 use unipc_core::stream::{FrameLimit, Framed};
 
 use crate::stream::unipc_stream;
@@ -205,9 +206,11 @@ pub unsafe extern "C" fn unipc_framed_into_stream(framed: *mut unipc_framed) -> 
 /// `framed` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_framed_close(framed: *mut unipc_framed) {
+    // Nobody is to be told of what the flush could not do, so it is not remembered as a failure either.
     // SAFETY: the caller's promise.
-    unsafe {
-        unipc_framed_flush(framed, 0);
-        close(framed);
+    if let Some(framed) = unsafe { framed.as_mut() } {
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| framed.0.flush(Wait::NEVER)));
     }
+    // SAFETY: the caller's promise.
+    unsafe { close(framed) }
 }

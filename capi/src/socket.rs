@@ -112,7 +112,7 @@ pub unsafe extern "C" fn unipc_listener_open_unix(
 /// @param options  any_owner, wait_for_listener; NULL: listeners of oneself and root, that are there
 /// @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
 /// @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
-/// @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
+/// @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -ELOOP: a symbolic link; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
 ///                 -ETIMEDOUT: its queue is full; -ECANCELED: the bound stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See unix(7).

@@ -16,7 +16,7 @@ use crate::{
 
 /// A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection. Order is kept, nothing is lost, boundaries are not kept.
 ///
-/// A handle costs one descriptor; a pipe on a kernel before 6.4 a second one with the first call that has a limit. fork hands it on. Two threads may
+/// A handle costs one descriptor; a FIFO, and a pipe on a kernel before 6.4, a second one with the first call that has a limit. fork hands it on. Two threads may
 /// use one handle, one reading and one writing. Closing it while another thread waits in it is not allowed: end the wait first, by a stop token or
 /// unipc_stream_shutdown.
 pub struct unipc_stream(pub(crate) ByteStream);
@@ -635,7 +635,7 @@ pub unsafe extern "C" fn unipc_stream_from_fd(fd: c_int, stream: *mut *mut unipc
     unsafe { guard_new("adopt stream", stream, || adopt(fd, ByteStream::adopt).map(unipc_stream)) }
 }
 
-/// Gives the descriptor away; the handle is gone.
+/// Gives the descriptor away; the handle is gone. A reader that was opened with keep_open meets the end from then on.
 ///
 /// @return  the descriptor, which is the caller's; -EINVAL: NULL
 ///

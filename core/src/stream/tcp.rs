@@ -268,12 +268,16 @@ fn look_up(operation: &'static str, host: &str, port: u16) -> Result<Vec<SocketA
         Some(errno) => Error::os(operation, Errno::from_raw(errno)).on(host),
         None => Error::os(operation, Errno::EADDRNOTAVAIL).on(host).hint(error.to_string()),
     };
-    Ok((host, port).to_socket_addrs().map_err(failed)?.collect())
+    Ok((without_brackets(host), port).to_socket_addrs().map_err(failed)?.collect())
 }
 
 fn literal(host: &str) -> Option<IpAddr> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    bare.parse().ok()
+    without_brackets(host).parse().ok()
+}
+
+/// An IPv6 literal may stand in brackets, as in a URI; one with a scope ("[fe80::1%eth0]") is for the resolver.
+fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// `None` for an address that is neither IPv4 nor IPv6.
