@@ -1,5 +1,6 @@
 /* Every function of unipc.h with NULL in each pointer argument, with sizes of zero and beyond reason, with options too short, too long
    and unknown: a clear code, NULL in every out-pointer, nothing kept. coverage.sh fails when a function of the header is not named here. */
+#define _GNU_SOURCE
 #include <unipc.h>
 
 #include "check.h"

@@ -1,5 +1,6 @@
 /* Input that must be refused: each case gives a clear code, a text that names the object (and the limit, where one is broken), and leaves
    everything as it was. What needs another user or a mount is left out, aloud, when the program does not run as root. */
+#define _GNU_SOURCE
 #include <unipc.h>
 
 #include "check.h"

@@ -1,4 +1,5 @@
 /* Plain C with the raw calls on the other end of every kernel object, both ways: nothing here needs unipc on both sides. */
+#define _GNU_SOURCE
 #include <unipc.h>
 
 #include "check.h"

@@ -1,4 +1,5 @@
 /* Peers that die, stall or are many: what the survivor meets is an error code and a way on, never a hang or a signal. */
+#define _GNU_SOURCE
 #include <unipc.h>
 
 #include "check.h"

@@ -30,7 +30,7 @@ leftovers() { ls -A /dev/shm /tmp 2>/dev/null | grep -E "^(sem\.)?$1\.[0-9]+" ; 
 build() { # source, binary, flags
   case $1 in
     *.cpp) $CXX -std=c++17 -O1 -g $warnings -Wshadow -Wconversion $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
-    *) $CC -std=gnu11 $(grep -q '^#define _GNU_SOURCE' "$1" || echo -D_GNU_SOURCE) -O1 -g $warnings $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
+    *) $CC -std=c11 -O1 -g $warnings $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
   esac
 }
 

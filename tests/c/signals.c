@@ -1,5 +1,6 @@
 /* A storm of signals, a thousand a second, during every call that waits: no call fails with EINTR, none ends early, none is starved. And
    the stop token ends every one of them, requested from a signal handler and from another thread. */
+#define _GNU_SOURCE
 #include <unipc.h>
 
 #include "check.h"
