@@ -29,7 +29,7 @@ use crate::error::{Context, Error, Failure, Result};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
 use crate::wait::{Deadline, Stop, Timeout, Wait, await_creator};
-use publish::{DIRECTORY, Draft, open_object, set_size, take_turn};
+use publish::{DIRECTORY, Draft, open_object, set_size};
 
 /// How a memory is made and opened.
 #[derive(Debug, Clone)]
@@ -164,9 +164,8 @@ impl Memory {
 
     fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions) -> Result<Memory> {
         let at_once = MemoryOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
-        // Those who lose the race hold room for a moment, and more of them than there is room for may all fail: then they line up.
+        // Those who lose the race hold room for a moment, and more of them than there is room for may all fail at first.
         let mut crowded = Deadline::new(operation, Wait::new(Duration::from_millis(500), options.stop.as_ref()));
-        let mut turn = None;
         loop {
             match Memory::open(name, &at_once) {
                 Err(error) if error.is(Errno::ENOENT) => {}
@@ -174,14 +173,11 @@ impl Memory {
             }
             match Memory::create(name, options) {
                 Err(error) if error.is(Errno::EEXIST) => {}
-                Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => {
-                    turn = turn.or_else(|| take_turn(DIRECTORY, &mut crowded));
-                    match crowded.pause() {
-                        Ok(()) => {}
-                        Err(stopped) if stopped.is(Errno::ECANCELED) => return Err(stopped),
-                        Err(_) => return Err(error),
-                    }
-                }
+                Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => match crowded.pause() {
+                    Ok(()) => {}
+                    Err(stopped) if stopped.is(Errno::ECANCELED) => return Err(stopped),
+                    Err(_) => return Err(error),
+                },
                 other => return other,
             }
         }

@@ -19,7 +19,6 @@ use super::{Access, room};
 use crate::descriptor::{c_path, open_raw, set_permissions, status};
 use crate::error::{Context, Error, Result, check, human_size};
 use crate::name::{self, Identity, OwnedName};
-use crate::wait::Deadline;
 
 /// Where glibc and musl keep POSIX shared memory and named semaphores.
 pub(crate) const DIRECTORY: &str = "/dev/shm";
@@ -195,22 +194,6 @@ fn explain_size(operation: &'static str, descriptor: BorrowedFd<'_>, errno: Errn
         // A sealed memory, for instance: the size is not the trouble.
         Errno::EPERM => Error::os(operation, errno).hint("the size of the object may not be changed"),
         _ => Error::os(operation, errno).hint(format!("{} were asked for", human_size(needed))),
-    }
-}
-
-/// A turn among those who create in a directory, until the descriptor is dropped; `None` if none is to be had in time.
-///
-/// A lock that anybody may take is a courtesy and no protection: who holds it for ever costs the others the time of the deadline, and no more.
-pub(super) fn take_turn(directory: &str, patience: &mut Deadline<'_>) -> Option<OwnedFd> {
-    let descriptor = open_raw(directory, libc::O_RDONLY | libc::O_DIRECTORY, 0).ok()?;
-    loop {
-        // SAFETY: flock takes integers.
-        match check(unsafe { libc::flock(descriptor.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
-            Ok(_) => return Some(descriptor),
-            Err(Errno::EWOULDBLOCK) => patience.pause().ok()?,
-            Err(Errno::EINTR) => {}
-            Err(_) => return None,
-        }
     }
 }
 
