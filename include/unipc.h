@@ -90,7 +90,7 @@ const char *unipc_version(void);
  * If the last failure of this thread had this code, the sentence is about that failure; else it explains the code alone.
  *
  * @param code      what a function of this library returned
- * @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
  * @param capacity  bytes in buffer; a longer text is cut at a whole character
  * @return          the length of the whole text in bytes without the NUL (so compare with capacity, as with snprintf)
  *
@@ -462,7 +462,7 @@ int64_t unipc_stream_set_capacity(unipc_stream *stream, size_t capacity);
 /**
  * The address of the other end: "/path", "@name", "127.0.0.1:80", "[::1]:80"; empty for a Unix socket that has none.
  *
- * @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
  * @param capacity  bytes in buffer; a longer text is cut
  * @return          the length of the whole text without the NUL; -ENOTSOCK: a pipe; -ENOTCONN; -EINVAL: NULL
  *
@@ -695,7 +695,7 @@ int unipc_listener_port(const unipc_listener *listener);
 /**
  * Where the listener listens: "/path", "@name", "127.0.0.1:80", "[::1]:80".
  *
- * @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
  * @param capacity  bytes in buffer; a longer text is cut
  * @return          the length of the whole text without the NUL; -EINVAL: NULL
  *
@@ -808,7 +808,7 @@ int unipc_framed_send(unipc_framed *framed, const void *data, size_t length, int
  * @param info      receives the size, also with -EMSGSIZE; may be NULL
  * @return          its length, 0 for an empty message; UNIPC_END: the stream has ended between messages; UNIPC_TRUNCATED: inside one; -EMSGSIZE: the
  *                  buffer is too small, the message stays; -EBADMSG: its header claims more than the limit, and what follows cannot be told
- *                  apart any more; -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
+ *                  apart any more (also ever after UNIPC_TRUNCATED); -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
  *
  * Threads: one at a time. Signal-safe: no. Since 0.1.
  */

@@ -76,7 +76,7 @@ pub extern "C" fn unipc_version() -> *const c_char {
 /// If the last failure of this thread had this code, the sentence is about that failure; else it explains the code alone.
 ///
 /// @param code      what a function of this library returned
-/// @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+/// @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
 /// @param capacity  bytes in buffer; a longer text is cut at a whole character
 /// @return          the length of the whole text in bytes without the NUL (so compare with capacity, as with snprintf)
 ///

@@ -124,7 +124,7 @@ pub unsafe extern "C" fn unipc_framed_send(framed: *mut unipc_framed, data: *con
 /// @param info      receives the size, also with -EMSGSIZE; may be NULL
 /// @return          its length, 0 for an empty message; UNIPC_END: the stream has ended between messages; UNIPC_TRUNCATED: inside one; -EMSGSIZE: the
 ///                  buffer is too small, the message stays; -EBADMSG: its header claims more than the limit, and what follows cannot be told
-///                  apart any more; -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
+///                  apart any more (also ever after UNIPC_TRUNCATED); -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
 ///
 /// Threads: one at a time. Signal-safe: no. Since 0.1.
 ///

@@ -385,7 +385,7 @@ pub unsafe extern "C" fn unipc_listener_port(listener: *const unipc_listener) ->
 
 /// Where the listener listens: "/path", "@name", "127.0.0.1:80", "[::1]:80".
 ///
-/// @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+/// @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
 /// @param capacity  bytes in buffer; a longer text is cut
 /// @return          the length of the whole text without the NUL; -EINVAL: NULL
 ///

@@ -578,7 +578,7 @@ pub unsafe extern "C" fn unipc_stream_set_capacity(stream: *mut unipc_stream, ca
 
 /// The address of the other end: "/path", "@name", "127.0.0.1:80", "[::1]:80"; empty for a Unix socket that has none.
 ///
-/// @param buffer    where the text goes, always NUL-terminated; may be NULL if capacity is 0
+/// @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
 /// @param capacity  bytes in buffer; a longer text is cut
 /// @return          the length of the whole text without the NUL; -ENOTSOCK: a pipe; -ENOTCONN; -EINVAL: NULL
 ///

@@ -76,7 +76,7 @@ impl PosixSemaphore {
         let path = path(OPERATION, name)?;
         let mode = name::permissions(OPERATION, options.mode)?;
         let group = options.group.as_deref().map(|group| name::group(OPERATION, group)).transpose()?;
-        let draft = Draft::create(OPERATION, DIRECTORY, size_of::<sem_t>(), mode, group, true)?;
+        let draft = Draft::create(OPERATION, DIRECTORY, size_of::<sem_t>(), mode, group, true).map_err(|error| error.on(name))?;
         let mapping = Mapping::of(draft.descriptor(), size_of::<sem_t>(), Access::ReadWrite).during_on(OPERATION, name)?;
         initialise(&mapping, OPERATION, options.value)?;
         let identity = draft.identity().during_on(OPERATION, name)?;
