@@ -51,8 +51,7 @@ impl Held {
         let mut held = Held(BTreeMap::new());
         held.add("descriptor", descriptors());
         held.add("shared mapping", shared_mappings());
-        held.add("name", names("/dev/shm"));
-        // What other runs of the tests do at the same time is their affair.
+        held.add("name", names("/dev/shm").into_iter().filter(|name| !is_of_another_run(name)));
         let own = format!("-{}-", std::process::id());
         let is_own = |name: &String| name.contains("unipc") && name.contains(&own);
         held.add("name", names(&std::env::temp_dir().to_string_lossy()).into_iter().filter(is_own));
@@ -88,6 +87,15 @@ fn shared_mappings() -> Vec<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let shared = maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|rights| rights.ends_with('s')));
     shared.map(|line| line.split_whitespace().skip(4).collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// Whether a name carries the number of a living process that is not this one, as the names of tests do: what others do at the same time is their
+/// affair.
+fn is_of_another_run(name: &str) -> bool {
+    let numbers = name.split(|character: char| !character.is_ascii_digit()).filter_map(|digits| digits.parse::<u32>().ok());
+    numbers
+        .filter(|number| *number > 1 && *number != std::process::id())
+        .any(|number| std::path::Path::new("/proc").join(number.to_string()).exists())
 }
 
 fn names(directory: &str) -> Vec<String> {

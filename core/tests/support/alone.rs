@@ -1,53 +1,34 @@
-//! One test at a time, in a directory of its own, that leaves no descriptor behind.
+//! One test at a time, in a directory of its own, that leaves nothing behind.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-static TURN: Mutex<()> = Mutex::new(());
+use unipc_tests::{Leaks, TemporaryDirectory};
 
 /// A test's turn: children that other tests fork would inherit its descriptors, and keep streams open that it wants to see end.
 pub struct Alone {
-    directory: PathBuf,
-    descriptors: usize,
-    _turn: MutexGuard<'static, ()>,
+    // Dropped in this order: the directory goes before the fixture looks.
+    directory: TemporaryDirectory,
+    _leaks: Leaks,
 }
 
 impl Alone {
     /// Waits for the turn.
     pub fn new() -> Alone {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = format!("unipc-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(name);
-        std::fs::create_dir(&directory).unwrap();
-        Alone { directory, descriptors: descriptors(), _turn: turn }
+        let leaks = Leaks::watch();
+        Alone { directory: TemporaryDirectory::new(), _leaks: leaks }
     }
 
     /// A path in the directory.
     pub fn path(&self, name: &str) -> String {
-        self.directory.join(name).to_str().unwrap().to_owned()
+        self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
     /// What is in the directory.
     pub fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.directory).unwrap();
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
-        if !std::thread::panicking() {
-            assert_eq!(descriptors(), self.descriptors, "descriptors were left open");
-        }
-    }
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 /// Runs `work` while a signal interrupts this thread every millisecond.
