@@ -4,12 +4,12 @@
  * Whoever reads takes the semaphore too: without it, nothing says which value it sees.
  *
  * Run:     guarded_counter [NAME]
- * Prints:  4 processes x 10000 increments = 40000
+ * Prints:  4 processes x 100000 increments = 400000
  */
 #include "example.h"
 
 #define PROCESSES 4
-#define INCREMENTS 10000
+#define INCREMENTS 100000
 
 /* Adds so many times, and tells the value after it. */
 static int add(volatile int64_t *counter, unipc_posix_semaphore *guard, long times, int64_t *value) {
@@ -39,15 +39,20 @@ static int work(const char *name, long times, int64_t *value) {
   return failed;
 }
 
-static int run(const char *name) {
+static int run(const char *name, unipc_posix_semaphore *guard) {
   pid_t children[PROCESSES];
   int64_t value = 0;
   int failed = 0;
+  /* Nobody counts before all are there: they are held up where they must pass. */
+  int r = unipc_posix_semaphore_wait(guard, PATIENCE);
+  if (r < 0) return unipc_error_print("wait", r);
   for (int i = 0; i < PROCESSES; i++) {
     children[i] = example_fork();
     if (children[i] == 0) example_exit(work(name, INCREMENTS, &value));
     failed |= children[i] < 0;
   }
+  r = unipc_posix_semaphore_post(guard);
+  if (r < 0) failed |= unipc_error_print("post", r);
   for (int i = 0; i < PROCESSES; i++) {
     if (children[i] > 0) failed |= example_wait(children[i]);
   }
@@ -69,7 +74,7 @@ int main(int argc, char **argv) {
   int r = unipc_memory_create_posix(name, &size, &memory);
   if (r < 0) return unipc_error_print("guarded_counter", r);
   r = unipc_posix_semaphore_create(name, &one, &guard);
-  int failed = r < 0 ? unipc_error_print("guarded_counter", r) : run(name);
+  int failed = r < 0 ? unipc_error_print("guarded_counter", r) : run(name, guard);
   unipc_posix_semaphore_close(guard);
   unipc_memory_close(memory);
   return failed;

@@ -4,14 +4,14 @@
 // Whoever reads takes the semaphore too: without it, nothing says which value it sees.
 //
 // Run:     guarded_counter_cpp [NAME]
-// Prints:  4 processes x 10000 increments = 40000
+// Prints:  4 processes x 100000 increments = 400000
 #include "example.hpp"
 
 #include <vector>
 
 namespace {
 
-constexpr int processes = 4, increments = 10000;
+constexpr int processes = 4, increments = 100000;
 
 // A turn in the critical section.
 class turn {
@@ -50,7 +50,10 @@ int main(int argc, char **argv) try {
   auto guard = unipc::posix_semaphore::create(name, one);
 
   std::vector<example::child> children;
-  for (int i = 0; i < processes; i++) children.emplace_back([&] { work(name); });
+  {
+    turn held(guard); // nobody counts before all are there
+    for (int i = 0; i < processes; i++) children.emplace_back([&] { work(name); });
+  }
   for (auto &child : children) child.wait();
   turn ours(guard);
   std::cout << processes << " processes x " << increments << " increments = " << *counter << '\n';

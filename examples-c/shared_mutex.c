@@ -5,12 +5,13 @@
  * locks next is told, and restores the value from its backup; the death costs nothing.
  *
  * Run:     shared_mutex [--kill-holder] [PROCESSES INCREMENTS]
- * Prints:  4 processes x 10000 increments = 40000, and how often a repair was needed
+ * Prints:  4 processes x 100000 increments = 400000, and how often a repair was needed
  */
 #include "example.h"
 
 struct shared {
   unipc_mutex lock;
+  unipc_semaphore start; /* nobody counts before all are there */
   int64_t value;
   int64_t backup; /* the value before the change that is under way */
   int64_t repairs;
@@ -35,6 +36,8 @@ static int unlock(struct shared *shared) {
 }
 
 static int work(struct shared *shared, long increments) {
+  int r = unipc_semaphore_wait(&shared->start, PATIENCE);
+  if (r < 0) return unipc_error_print("start", r);
   for (long i = 0; i < increments; i++) {
     if (lock(shared) != 0) return 1;
     shared->backup = shared->value;
@@ -78,6 +81,7 @@ static int run(struct shared *shared, int kill_holder, long processes, long incr
     if (children[i] == 0) example_exit(work(shared, increments));
     failed |= children[i] < 0;
   }
+  for (long i = 0; i < processes; i++) failed |= unipc_semaphore_post(&shared->start) < 0;
   for (long i = 0; i < processes; i++) {
     if (children[i] > 0) failed |= example_wait(children[i]);
   }
@@ -92,7 +96,7 @@ int main(int argc, char **argv) {
   int kill_holder = argc > 1 && strcmp(argv[1], "--kill-holder") == 0;
   int rest = argc - kill_holder;
   long processes = rest == 3 ? example_number(argv[kill_holder + 1], 1, 64) : 4;
-  long increments = rest == 3 ? example_number(argv[kill_holder + 2], 1, 10000000) : 10000;
+  long increments = rest == 3 ? example_number(argv[kill_holder + 2], 1, 10000000) : 100000;
   if ((rest != 1 && rest != 3) || processes < 0 || increments < 0) {
     fprintf(stderr, "usage: shared_mutex [--kill-holder] [PROCESSES INCREMENTS]\n");
     return 2;

@@ -5,7 +5,7 @@
 // locks next is told, and restores the value from its backup; the death costs nothing.
 //
 // Run:     shared_mutex_cpp [--kill-holder] [PROCESSES INCREMENTS]
-// Prints:  4 processes x 10000 increments = 40000, and how often a repair was needed
+// Prints:  4 processes x 100000 increments = 400000, and how often a repair was needed
 #include "example.hpp"
 
 #include <optional>
@@ -15,6 +15,7 @@ namespace {
 
 struct counter {
   unipc::mutex lock;
+  unipc::semaphore start; // nobody counts before all are there
   std::int64_t value;
   std::int64_t backup; // the value before the change that is under way
   std::int64_t repairs;
@@ -31,6 +32,7 @@ unipc::recovery_guard lock(counter &shared) {
 }
 
 void work(counter &shared, long increments) {
+  shared.start.wait(example::patience);
   for (long i = 0; i < increments; i++) {
     auto guard = lock(shared);
     shared.backup = shared.value;
@@ -52,6 +54,7 @@ void run(bool kill_holder, long processes, long increments) {
   if (kill_holder) victim.emplace([&] { die_holding(*shared); });
   std::vector<example::child> children;
   for (long i = 0; i < processes; i++) children.emplace_back([&] { work(*shared, increments); });
+  for (long i = 0; i < processes; i++) shared->start.post();
   for (auto &child : children) child.wait();
   if (victim) victim->wait_killed();
   auto guard = lock(*shared); // repairs, if nobody came after the one that died
@@ -65,7 +68,7 @@ int main(int argc, char **argv) try {
   bool kill_holder = argc > 1 && std::string(argv[1]) == "--kill-holder";
   int rest = argc - kill_holder;
   long processes = rest == 3 ? example_number(argv[kill_holder + 1], 1, 64) : 4;
-  long increments = rest == 3 ? example_number(argv[kill_holder + 2], 1, 10000000) : 10000;
+  long increments = rest == 3 ? example_number(argv[kill_holder + 2], 1, 10000000) : 100000;
   if ((rest != 1 && rest != 3) || processes < 0 || increments < 0) {
     std::cerr << "usage: shared_mutex_cpp [--kill-holder] [PROCESSES INCREMENTS]\n";
     return 2;
