@@ -1411,7 +1411,7 @@ int unipc_semaphore_try_wait(unipc_semaphore *semaphore);
 int unipc_semaphore_post(unipc_semaphore *semaphore);
 
 /**
- * How many units are free at this moment.
+ * How many units are free at this moment. With UNIPC_SEMAPHORE_RECOVER a dead holder's unit counts when somebody who found none free has freed it.
  *
  * @return  the value; -EINVAL; UNIPC_INCOMPATIBLE
  *

@@ -296,7 +296,7 @@ pub unsafe extern "C" fn unipc_semaphore_post(semaphore: *mut unipc_semaphore) -
     guard_unit(|| unsafe { in_place::<Semaphore, _>("post semaphore", semaphore) }?.post())
 }
 
-/// How many units are free at this moment.
+/// How many units are free at this moment. With UNIPC_SEMAPHORE_RECOVER a dead holder's unit counts when somebody who found none free has freed it.
 ///
 /// @return  the value; -EINVAL; UNIPC_INCOMPATIBLE
 ///

@@ -138,7 +138,7 @@ impl Semaphore {
         Ok(())
     }
 
-    /// How many units are free at this moment.
+    /// How many units are free at this moment. A dead holder's unit counts when somebody who found none free has freed it.
     pub fn value(&self) -> Result<u32> {
         if !self.is_recovering("read semaphore")? {
             return Ok(self.word.load(Ordering::Relaxed));
