@@ -9,8 +9,9 @@ use nix::errno::Errno;
 use support::process::Child;
 use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
+use support::waits::ends_in_every_way;
+use unipc::Wait;
 use unipc::sync::{Mutex, MutexKind};
-use unipc::{Stop, Wait};
 use unipc_tests::Leaks;
 
 /// A hang, generously.
@@ -170,16 +171,24 @@ fn kinds_differ_in_what_locking_twice_does() {
 }
 
 #[test]
-fn a_stop_token_ends_the_wait() {
+fn locking_ends_in_every_way() {
+    support::waits::prepare();
     let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
-    let stop = Stop::new().unwrap();
-    let _guard = account.lock.lock(HANG).unwrap();
-    std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| account.lock.lock(&stop).map(drop).unwrap_err().is(Errno::ECANCELED));
-        stop.request();
-        assert!(waiter.join().unwrap());
+    let mut holder = Child::fork(|| {
+        std::mem::forget(account.lock.lock(HANG));
+        account.phase.store(1, Ordering::Release);
+        loop {
+            // SAFETY: the child sleeps until it is killed.
+            unsafe { libc::pause() };
+        }
     });
+    while account.phase.load(Ordering::Acquire) == 0 {
+        std::thread::yield_now();
+    }
+    ends_in_every_way("lock", |wait| account.lock.lock(wait).map(drop).unwrap_err());
+    ends_in_every_way("lock to recover", |wait| account.lock.lock_recover(wait).map(drop).unwrap_err());
+    holder.kill();
 }
 
 #[test]

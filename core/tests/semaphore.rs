@@ -10,8 +10,9 @@ use nix::errno::Errno;
 use support::process::Child;
 use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
+use support::waits::ends_in_every_way;
 use unipc::sync::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
-use unipc::{Failure, Stop, Timeout, Wait};
+use unipc::{Failure, Timeout};
 use unipc_tests::Leaks;
 
 /// A hang, generously.
@@ -139,18 +140,17 @@ fn limits_are_errors() {
 }
 
 #[test]
-fn a_stop_token_ends_the_wait() {
+fn waiting_ends_in_every_way() {
+    support::waits::prepare();
     let _leaks = Leaks::watch();
-    for semaphore in [Semaphore::new(0).unwrap(), Semaphore::recovering(1).unwrap()] {
-        let pool = pool(semaphore);
-        let _ = pool.units.try_wait();
-        let stop = Stop::new().unwrap();
-        std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| pool.units.wait(&stop).unwrap_err().is(Errno::ECANCELED));
-            stop.request();
-            assert!(waiter.join().unwrap());
-        });
-    }
+    let empty = pool(Semaphore::new(0).unwrap());
+    ends_in_every_way("plain", |wait| empty.units.wait(wait).unwrap_err());
+    let taken = pool(Semaphore::recovering(1).unwrap());
+    taken.units.wait(HANG).unwrap();
+    ends_in_every_way("recovering", |wait| taken.units.wait(wait).unwrap_err());
+    let name = Name::new("ways");
+    let named = PosixSemaphore::create(&name.0, &of_value(0)).unwrap();
+    ends_in_every_way("named", |wait| named.wait(wait).unwrap_err());
 }
 
 /// Kills a process at every instruction of wait and post; the unit is never lost, and never doubled.
@@ -307,19 +307,4 @@ fn waiting_for_a_creator() {
     });
     let _semaphore = PosixSemaphore::create(&name.0, &of_value(1)).unwrap();
     assert_eq!(opener.wait(), 0);
-}
-
-#[test]
-fn named_waits_end_in_time() {
-    let _leaks = Leaks::watch();
-    let name = Name::new("time");
-    let semaphore = PosixSemaphore::create(&name.0, &of_value(0)).unwrap();
-    assert!(semaphore.wait(Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
-    assert!(semaphore.wait(Duration::from_millis(20)).unwrap_err().is(Errno::ETIMEDOUT));
-    let stop = Stop::new().unwrap();
-    std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| semaphore.wait(&stop).unwrap_err().is(Errno::ECANCELED));
-        stop.request();
-        assert!(waiter.join().unwrap());
-    });
 }

@@ -5,16 +5,17 @@ mod support;
 use std::io::{IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::{Alone, flags, in_a_storm, is_root};
 use support::process::Child;
+use support::waits::ends_in_every_way;
 use unipc::stream::{
     ByteStream, FifoOptions, FifoReader, FifoWriter, Listener, PipeReader, TcpListener, TcpOptions, TcpStream, UnixConnectOptions,
     UnixListenOptions, UnixListener, UnixStream, create_fifo, pipe, pipe_with_capacity,
 };
-use unipc::{Error, Failure, Stop, Wait};
+use unipc::{Failure, Wait};
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
@@ -55,30 +56,6 @@ fn fill(writer: &ByteStream) {
     while writer.write_within(&block, Duration::from_millis(50)).is_ok() {}
     // What a block that is larger than PIPE_BUF leaves free, and what a busy machine has yet to move to the other end.
     while writer.write_within(&[7], Duration::from_millis(200)).is_ok() {}
-}
-
-/// Tries a call that has nothing to do in every way that ends it.
-fn ends_in_every_way(what: &str, mut call: impl FnMut(Wait<'_>) -> Error) {
-    let never = call(Wait::NEVER);
-    assert!(never.is(Errno::EAGAIN), "{what}: {never}");
-    for is_stormy in [false, true] {
-        let start = Instant::now();
-        let late = if is_stormy { in_a_storm(|| call(SHORT.into())) } else { call(SHORT.into()) };
-        assert!(late.is(Errno::ETIMEDOUT), "{what}: {late}");
-        assert!(start.elapsed() >= SHORT && start.elapsed() < HANG, "{what}: {:?}", start.elapsed());
-    }
-    let stop = Stop::new().unwrap();
-    std::thread::scope(|scope| {
-        let other = stop.clone();
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(5));
-            other.request();
-        });
-        let stopped = call(Wait::new(HANG, Some(&stop)));
-        assert!(stopped.is(Errno::ECANCELED), "{what}: {stopped}");
-    });
-    let stopped = call(Wait::from(&stop));
-    assert!(stopped.is(Errno::ECANCELED), "{what}: {stopped}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use support::alone::{Alone, flags, in_a_storm, is_root};
 use support::process::Child;
 use support::shared::SharedPages;
+use support::waits::ends_in_every_way;
 use unipc::stream::{FifoOptions, FifoReader, FifoWriter, create_fifo, unlink_fifo};
 use unipc::{Error, Failure, Stop, Timeout, Wait};
 
@@ -89,35 +90,13 @@ fn only_a_fifo_is_opened_or_removed() {
     assert_eq!(alone.names().len(), 4);
 }
 
-/// Tries an opening whose partner is missing in every way that ends it.
-fn ends_in_every_way(mut open: impl FnMut(Wait<'_>) -> Error) {
-    let never = open(Wait::NEVER);
-    assert!(never.is(Errno::EAGAIN), "{never}");
-    for is_stormy in [false, true] {
-        let start = Instant::now();
-        let late = if is_stormy { in_a_storm(|| open(SHORT.into())) } else { open(SHORT.into()) };
-        assert!(late.is(Errno::ETIMEDOUT), "{late}");
-        assert!(start.elapsed() >= SHORT && start.elapsed() < HANG);
-    }
-    let stop = Stop::new().unwrap();
-    std::thread::scope(|scope| {
-        let other = stop.clone();
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(5));
-            other.request();
-        });
-        let stopped = open(Wait::new(HANG, Some(&stop)));
-        assert!(stopped.is(Errno::ECANCELED), "{stopped}");
-    });
-}
-
 #[test]
 fn opening_without_the_other_side_ends() {
     let alone = Alone::new();
     let path = make(&alone);
-    ends_in_every_way(|wait| FifoReader::open(&path, &plain(), wait).unwrap_err());
-    ends_in_every_way(|wait| FifoWriter::open(&path, &plain(), wait).unwrap_err());
-    ends_in_every_way(|wait| FifoReader::open_or_create(&path, &plain(), wait).unwrap_err());
+    ends_in_every_way("FifoReader::open", |wait| FifoReader::open(&path, &plain(), wait).unwrap_err());
+    ends_in_every_way("FifoWriter::open", |wait| FifoWriter::open(&path, &plain(), wait).unwrap_err());
+    ends_in_every_way("FifoReader::open_or_create", |wait| FifoReader::open_or_create(&path, &plain(), wait).unwrap_err());
 }
 
 #[test]

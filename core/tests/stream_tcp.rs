@@ -4,14 +4,15 @@ mod support;
 
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::SockRef;
 use support::alone::{Alone, flags, in_a_storm};
 use support::process::Child;
+use support::waits::ends_in_every_way;
 use unipc::stream::{Listener, TcpListener, TcpOptions, TcpStream};
-use unipc::{Error, Stop, Wait};
+use unipc::{Stop, Wait};
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
@@ -109,33 +110,11 @@ fn a_caller_who_does_not_wait_is_served_if_it_can_be() {
     listener.accept(HANG).unwrap();
 }
 
-/// Tries a call that cannot succeed in every way that ends it.
-fn ends_in_every_way(mut call: impl FnMut(Wait<'_>) -> Error) {
-    let never = call(Wait::NEVER);
-    assert!(never.is(Errno::EAGAIN), "{never}");
-    for is_stormy in [false, true] {
-        let start = Instant::now();
-        let late = if is_stormy { in_a_storm(|| call(SHORT.into())) } else { call(SHORT.into()) };
-        assert!(late.is(Errno::ETIMEDOUT), "{late}");
-        assert!(start.elapsed() >= SHORT && start.elapsed() < HANG);
-    }
-    let stop = Stop::new().unwrap();
-    std::thread::scope(|scope| {
-        let other = stop.clone();
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(5));
-            other.request();
-        });
-        let stopped = call(Wait::new(HANG, Some(&stop)));
-        assert!(stopped.is(Errno::ECANCELED), "{stopped}");
-    });
-}
-
 #[test]
 fn accepting_ends() {
     let _alone = Alone::new();
     let (listener, _) = listen();
-    ends_in_every_way(|wait| listener.accept(wait).unwrap_err());
+    ends_in_every_way("listener.accept", |wait| listener.accept(wait).unwrap_err());
 }
 
 #[test]
@@ -148,7 +127,7 @@ fn a_full_queue_is_waited_for() {
         queued.push(stream);
         assert!(queued.len() < 100);
     }
-    ends_in_every_way(|wait| TcpStream::connect(None, port, &plain(), wait).unwrap_err());
+    ends_in_every_way("TcpStream::connect", |wait| TcpStream::connect(None, port, &plain(), wait).unwrap_err());
     std::thread::scope(|scope| {
         let late = scope.spawn(|| in_a_storm(|| TcpStream::connect(None, port, &plain(), HANG)).unwrap());
         for _ in &queued {

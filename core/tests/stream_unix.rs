@@ -11,8 +11,9 @@ use nix::errno::Errno;
 use support::alone::{Alone, flags, in_a_storm, is_root};
 use support::process::Child;
 use support::shared::SharedPages;
+use support::waits::ends_in_every_way;
 use unipc::stream::{Listener, UnixConnectOptions, UnixListenOptions, UnixListener, UnixStream};
-use unipc::{Error, Failure, Stop, Wait};
+use unipc::{Failure, Stop, Wait};
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
@@ -338,29 +339,6 @@ fn dropping_removes_only_ones_own_path() {
     assert_eq!(flags(&released) & libc::O_NONBLOCK, libc::O_NONBLOCK, "the flags of an adopted description changed");
     drop(released);
     assert_eq!(alone.names(), ["server"]);
-}
-
-/// Tries a call that cannot succeed in every way that ends it.
-fn ends_in_every_way(what: &str, mut call: impl FnMut(Wait<'_>) -> Error) {
-    let never = call(Wait::NEVER);
-    assert!(never.is(Errno::EAGAIN), "{what}: {never}");
-    for is_stormy in [false, true] {
-        let start = Instant::now();
-        let limit = 3 * SHORT;
-        let late = if is_stormy { in_a_storm(|| call(limit.into())) } else { call(limit.into()) };
-        assert!(late.is(Errno::ETIMEDOUT), "{what}: {late}");
-        assert!(start.elapsed() >= limit && start.elapsed() < HANG, "{what}: {:?}", start.elapsed());
-    }
-    let stop = Stop::new().unwrap();
-    std::thread::scope(|scope| {
-        let other = stop.clone();
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(5));
-            other.request();
-        });
-        let stopped = call(Wait::new(HANG, Some(&stop)));
-        assert!(stopped.is(Errno::ECANCELED), "{what}: {stopped}");
-    });
 }
 
 #[test]

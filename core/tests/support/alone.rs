@@ -15,6 +15,7 @@ pub struct Alone {
 impl Alone {
     /// Waits for the turn.
     pub fn new() -> Alone {
+        super::waits::prepare();
         let leaks = Leaks::watch();
         Alone { directory: TemporaryDirectory::new(), _leaks: leaks }
     }

@@ -6,3 +6,4 @@ pub mod contained;
 pub mod process;
 pub mod shared;
 pub mod stepper;
+pub mod waits;
