@@ -4,7 +4,7 @@ mod support;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::{Alone, flags, in_a_storm, is_root};
@@ -12,7 +12,7 @@ use support::process::Child;
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
 use unipc::stream::{FifoOptions, FifoReader, FifoWriter, create_fifo, unlink_fifo};
-use unipc::{Error, Failure, Stop, Timeout, Wait};
+use unipc::{Failure, Stop, Timeout, Wait};
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
