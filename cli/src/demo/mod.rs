@@ -242,7 +242,11 @@ fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
         }
     }
     let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
-    print(&format!("\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}", results.len(), results.len() - failed));
+    print(&format!(
+        "\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}, of mutex and semaphore-recover: taking and giving back",
+        results.len(),
+        results.len() - failed
+    ));
 }
 
 fn print_json(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
