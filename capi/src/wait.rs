@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use unipc_core::{Stop, Timeout, Wait};
 
-use crate::{close, guard, guard_new, guard_unit, input};
+use crate::{close, guard_new, guard_unit, input};
 
 thread_local! {
     static BOUND: RefCell<Option<Stop>> = const { RefCell::new(None) };
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn unipc_stop_bind(stop: *const unipc_stop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_stop_fd(stop: *const unipc_stop) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of stop token", stop) }.map(|stop| stop.0.as_fd().as_raw_fd()))
+    unsafe { stop.as_ref() }.map_or(-libc::EINVAL, |stop| stop.0.as_fd().as_raw_fd())
 }
 
 /// Closes the handle; NULL is fine. A thread that has bound the token keeps it alive.

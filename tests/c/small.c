@@ -2,13 +2,13 @@
 #define _GNU_SOURCE
 #include <unipc.h>
 
-#include "fixture.h"
+#include "check.h"
 
 #include <stdio.h>
 #include <string.h>
 
 int main(void) {
-  struct fixture before = fixture_begin();
+  house before = house_now();
   unipc_stream *reader, *writer;
   int r = unipc_pipe_create(NULL, &reader, &writer);
   if (r < 0) return unipc_error_print("pipe", r);
@@ -29,7 +29,7 @@ int main(void) {
   if (r == 0) r = unipc_mutex_unlock(lock);
   if (r < 0) return unipc_error_print("lock", r);
   unipc_memory_close(memory);
-  fixture_end(&before);
+  house_check(before);
   printf("%s %s\n", text, unipc_version());
   return strcmp(text, "installed") != 0;
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use unipc_tests::{TemporaryDirectory, libraries, root, run};
+use unipc_tests::{Leaks, TemporaryDirectory, libraries, root, run};
 
 fn run_all(form: &str) {
     let place = TemporaryDirectory::new();
@@ -16,6 +16,8 @@ fn run_all(form: &str) {
 
 #[test]
 fn every_row_holds_with_the_shared_and_the_static_library() {
+    libraries();
+    let _leaks = Leaks::watch();
     run_all("shared");
     run_all("static");
 }
