@@ -795,7 +795,7 @@ int unipc_framed_create(unipc_stream *stream, const unipc_framed_options *option
  * @return         0; -EMSGSIZE: larger than the limit; -EAGAIN, -ETIMEDOUT, -ECANCELED: nothing of it went out; -EPIPE, -ECONNRESET: nobody reads
  *                 any more; -EINVAL: NULL
  *
- * Threads: one at a time. Signal-safe: no. Since 0.1.
+ * Threads: one sends while another receives; a second sender gets -EBUSY. Signal-safe: no. Since 0.1.
  */
 int unipc_framed_send(unipc_framed *framed, const void *data, size_t length, int64_t timeout);
 
@@ -810,7 +810,7 @@ int unipc_framed_send(unipc_framed *framed, const void *data, size_t length, int
  *                  buffer is too small, the message stays; -EBADMSG: its header claims more than the limit, and what follows cannot be told
  *                  apart any more (also ever after UNIPC_TRUNCATED); -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
  *
- * Threads: one at a time. Signal-safe: no. Since 0.1.
+ * Threads: one receives while another sends; a second receiver gets -EBUSY. Signal-safe: no. Since 0.1.
  */
 ptrdiff_t unipc_framed_receive(unipc_framed *framed, void *buffer, size_t capacity, int64_t timeout,
     unipc_message_info *info);
@@ -821,7 +821,7 @@ ptrdiff_t unipc_framed_receive(unipc_framed *framed, void *buffer, size_t capaci
  * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
  * @return         0: nothing is kept any more; -EAGAIN, -ETIMEDOUT, -ECANCELED: something still is; -EPIPE, -ECONNRESET; -EINVAL: NULL
  *
- * Threads: one at a time. Signal-safe: no. Since 0.1.
+ * Threads: as unipc_framed_send. Signal-safe: no. Since 0.1.
  */
 int unipc_framed_flush(unipc_framed *framed, int64_t timeout);
 

@@ -8,7 +8,7 @@ use unipc_core::stream::{FrameLimit, Framed};
 
 use crate::stream::unipc_stream;
 use crate::wait::waiting;
-use crate::{Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, options, output, store};
+use crate::{Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, options, store};
 
 /// Messages over any stream. On the wire: the length in four bytes, most significant first, then that many bytes.
 ///
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn unipc_framed_create(
 /// @return         0; -EMSGSIZE: larger than the limit; -EAGAIN, -ETIMEDOUT, -ECANCELED: nothing of it went out; -EPIPE, -ECONNRESET: nobody reads
 ///                 any more; -EINVAL: NULL
 ///
-/// Threads: one at a time. Signal-safe: no. Since 0.1.
+/// Threads: one sends while another receives; a second sender gets -EBUSY. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `framed` is NULL or a live handle; `data` is valid for reads of `length` bytes.
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn unipc_framed_send(framed: *mut unipc_framed, data: *con
     const OPERATION: &str = "send framed message";
     // SAFETY: the caller's promise.
     guard_unit(|| unsafe {
-        let (framed, data) = (output(OPERATION, framed)?, bytes(OPERATION, data, length)?);
+        let (framed, data) = (input(OPERATION, framed.cast_const())?, bytes(OPERATION, data, length)?);
         waiting(timeout, |wait| framed.0.send(data, wait))
     })
 }
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn unipc_framed_send(framed: *mut unipc_framed, data: *con
 ///                  buffer is too small, the message stays; -EBADMSG: its header claims more than the limit, and what follows cannot be told
 ///                  apart any more (also ever after UNIPC_TRUNCATED); -EAGAIN, -ETIMEDOUT, -ECANCELED: what has come of it is kept; -ECONNRESET; -EINVAL: NULL
 ///
-/// Threads: one at a time. Signal-safe: no. Since 0.1.
+/// Threads: one receives while another sends; a second receiver gets -EBUSY. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `framed` is NULL or a live handle; `buffer` is valid for writes of `capacity` bytes; `info` is NULL or as large as it says.
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn unipc_framed_receive(
     const OPERATION: &str = "receive framed message";
     // SAFETY: the caller's promise.
     guard_size(|| unsafe {
-        let (framed, buffer) = (output(OPERATION, framed)?, self::buffer(OPERATION, buffer, capacity)?);
+        let (framed, buffer) = (input(OPERATION, framed.cast_const())?, self::buffer(OPERATION, buffer, capacity)?);
         let result = waiting(timeout, |wait| framed.0.receive(buffer, wait));
         if !info.is_null() {
             let size = result.as_ref().ok().copied().or(framed.0.next_size()).unwrap_or(0);
@@ -156,14 +156,14 @@ pub unsafe extern "C" fn unipc_framed_receive(
 /// @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
 /// @return         0: nothing is kept any more; -EAGAIN, -ETIMEDOUT, -ECANCELED: something still is; -EPIPE, -ECONNRESET; -EINVAL: NULL
 ///
-/// Threads: one at a time. Signal-safe: no. Since 0.1.
+/// Threads: as unipc_framed_send. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `framed` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_framed_flush(framed: *mut unipc_framed, timeout: i64) -> c_int {
     // SAFETY: the caller's promise.
-    guard_unit(|| waiting(timeout, |wait| unsafe { output("flush framed stream", framed) }?.0.flush(wait)))
+    guard_unit(|| waiting(timeout, |wait| unsafe { input("flush framed stream", framed.cast_const()) }?.0.flush(wait)))
 }
 
 /// The descriptor, which stays the handle's: readable while there is something to receive. For poll, epoll and event loops.

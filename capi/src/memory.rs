@@ -4,8 +4,9 @@ use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
 use unipc_core::memory::{Access, Memory, MemoryOptions};
-use unipc_core::{Error, Timeout, descriptor};
+use unipc_core::{Error, descriptor};
 
+use crate::wait::waiting;
 use crate::{
     Versioned, buffer, bytes, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, output, switch, text,
 };
@@ -62,29 +63,29 @@ pub unsafe extern "C" fn unipc_memory_options_init(options: *mut unipc_memory_op
 
 /// # Safety
 /// `options` is NULL or as large as it says, with a group that is NULL or a string.
-unsafe fn own_options(operation: &'static str, options: *const unipc_memory_options) -> Result<MemoryOptions, Error> {
+unsafe fn with_options<T>(
+    operation: &'static str,
+    options: *const unipc_memory_options,
+    call: impl FnOnce(&MemoryOptions<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     // SAFETY: the caller's promise.
     let options = unsafe { self::options(operation, options) }?;
-    Ok(MemoryOptions {
-        size: options.size,
-        mode: options.mode,
-        // SAFETY: the caller's promise.
-        group: unsafe { optional_text(operation, options.group) }?.map(str::to_owned),
-        access: match options.access {
-            UNIPC_READ_WRITE => Access::ReadWrite,
-            UNIPC_READ_ONLY => Access::ReadOnly,
-            _ => return Err(invalid(operation, "access is UNIPC_READ_WRITE or UNIPC_READ_ONLY")),
-        },
-        any_owner: switch(operation, options.any_owner)?,
-        temporary: switch(operation, options.temporary)?,
-        unpublished: switch(operation, options.unpublished)?,
-        sparse: switch(operation, options.sparse)?,
-        wait_for_creator: Timeout::from_nanoseconds(options.wait_for_creator),
-        stop: crate::wait::bound(),
+    // SAFETY: the caller's promise.
+    let group = unsafe { optional_text(operation, options.group) }?.map(str::to_owned);
+    let access = match options.access {
+        UNIPC_READ_WRITE => Access::ReadWrite,
+        UNIPC_READ_ONLY => Access::ReadOnly,
+        _ => return Err(invalid(operation, "access is UNIPC_READ_WRITE or UNIPC_READ_ONLY")),
+    };
+    let (any_owner, temporary) = (switch(operation, options.any_owner)?, switch(operation, options.temporary)?);
+    let (unpublished, sparse) = (switch(operation, options.unpublished)?, switch(operation, options.sparse)?);
+    waiting(options.wait_for_creator, |wait_for_creator| {
+        let (size, mode) = (options.size, options.mode);
+        call(&MemoryOptions { size, mode, group, access, any_owner, temporary, unpublished, sparse, wait_for_creator })
     })
 }
 
-type OpenNamed = fn(&str, &MemoryOptions) -> unipc_core::Result<Memory>;
+type OpenNamed = fn(&str, &MemoryOptions<'_>) -> unipc_core::Result<Memory>;
 
 /// The three constructors differ in the core's function alone.
 ///
@@ -101,7 +102,7 @@ unsafe fn named(
     unsafe {
         guard_new(operation, memory, || {
             let name = text(operation, name)?;
-            open(name, &own_options(operation, options)?).map(unipc_memory)
+            with_options(operation, options, |options| open(name, options)).map(unipc_memory)
         })
     }
 }
@@ -197,7 +198,9 @@ pub unsafe extern "C" fn unipc_memory_unlink_posix(name: *const c_char) -> c_int
 pub unsafe extern "C" fn unipc_memory_create_anonymous(options: *const unipc_memory_options, memory: *mut *mut unipc_memory) -> c_int {
     const OPERATION: &str = "create anonymous memory";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, memory, || Memory::anonymous(own_options(OPERATION, options)?.size).map(unipc_memory)) }
+    unsafe {
+        guard_new(OPERATION, memory, || with_options(OPERATION, options, |options| Memory::anonymous(options.size)).map(unipc_memory))
+    }
 }
 
 /// Gives a memory that was made unpublished its name, exclusively. After -EEXIST it can be tried again.
@@ -359,12 +362,14 @@ pub unsafe extern "C" fn unipc_memory_from_fd(fd: c_int, options: *const unipc_m
     // SAFETY: the caller's promise.
     unsafe {
         guard_new(OPERATION, memory, || {
-            let options = own_options(OPERATION, options)?;
-            Memory::from_descriptor(descriptor::adopt(fd)?, &options).map(unipc_memory).map_err(|(descriptor, error)| {
-                // It stays the caller's.
-                let _ = descriptor.into_raw_fd();
-                error
+            with_options(OPERATION, options, |options| {
+                Memory::from_descriptor(descriptor::adopt(fd)?, options).map_err(|(descriptor, error)| {
+                    // It stays the caller's.
+                    let _ = descriptor.into_raw_fd();
+                    error
+                })
             })
+            .map(unipc_memory)
         })
     }
 }

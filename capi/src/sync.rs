@@ -353,7 +353,7 @@ pub unsafe extern "C" fn unipc_posix_semaphore_options_init(options: *mut unipc_
     unsafe { initialise(options) }
 }
 
-type OpenNamed = fn(&str, &PosixSemaphoreOptions) -> unipc_core::Result<PosixSemaphore>;
+type OpenNamed = fn(&str, &PosixSemaphoreOptions<'_>) -> unipc_core::Result<PosixSemaphore>;
 
 /// The three constructors differ in the core's function alone.
 ///
@@ -371,16 +371,12 @@ unsafe fn named(
         guard_new(operation, semaphore, || {
             let name = text(operation, name)?;
             let options = self::options(operation, options)?;
-            let own = PosixSemaphoreOptions {
-                value: options.value,
-                mode: options.mode,
-                group: optional_text(operation, options.group)?.map(str::to_owned),
-                any_owner: switch(operation, options.any_owner)?,
-                temporary: switch(operation, options.temporary)?,
-                wait_for_creator: unipc_core::Timeout::from_nanoseconds(options.wait_for_creator),
-                stop: crate::wait::bound(),
-            };
-            open(name, &own).map(unipc_posix_semaphore)
+            let group = optional_text(operation, options.group)?.map(str::to_owned);
+            let (any_owner, temporary) = (switch(operation, options.any_owner)?, switch(operation, options.temporary)?);
+            let (value, mode) = (options.value, options.mode);
+            waiting(options.wait_for_creator, |wait_for_creator| {
+                open(name, &PosixSemaphoreOptions { value, mode, group, any_owner, temporary, wait_for_creator }).map(unipc_posix_semaphore)
+            })
         })
     }
 }

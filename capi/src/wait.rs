@@ -27,7 +27,7 @@ pub(crate) fn waiting<T>(timeout: i64, call: impl FnOnce(Wait<'_>) -> T) -> T {
 static IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// The token that the calling thread has bound.
-pub(crate) fn bound() -> Option<Stop> {
+fn bound() -> Option<Stop> {
     if !IN_USE.load(Ordering::Relaxed) {
         return None;
     }

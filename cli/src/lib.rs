@@ -3,7 +3,9 @@
 mod demo;
 mod mechanisms;
 
-use std::process::ExitCode;
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 
@@ -28,11 +30,36 @@ enum Verb {
 
 /// Runs the command with the arguments of this process.
 pub fn main() -> ExitCode {
-    match Arguments::parse().verb {
-        Verb::Demo(arguments) => demo::run(&arguments),
-        Verb::Mechanisms(arguments) => mechanisms::run(&arguments),
-        Verb::Peer(arguments) => demo::run_peer(&arguments),
+    ExitCode::from(run(std::env::args_os(), vec!["/proc/self/exe".into()]))
+}
+
+/// Runs the command with these arguments, the first of which is the program's name, and gives its exit status. `itself` is what starts the command
+/// from the beginning: a program, and what stands before the arguments.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, itself: Vec<OsString>) -> u8 {
+    // The first call counts; a process is one program.
+    let _ = ITSELF.set(itself);
+    match Arguments::try_parse_from(arguments).map(|arguments| arguments.verb) {
+        Ok(Verb::Demo(arguments)) => demo::run(&arguments),
+        Ok(Verb::Mechanisms(arguments)) => mechanisms::run(&arguments),
+        Ok(Verb::Peer(arguments)) => demo::run_peer(&arguments),
+        // Help and version come this way, too.
+        Err(message) => {
+            let _ = message.print();
+            message.exit_code() as u8
+        }
     }
+}
+
+static ITSELF: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// This very command, for its other process.
+fn itself() -> Command {
+    let words = ITSELF.get().map_or(&[][..], Vec::as_slice);
+    let (program, rest) =
+        words.split_first().map_or((OsStr::new("/proc/self/exe"), &[][..]), |(program, rest)| (program.as_os_str(), rest));
+    let mut command = Command::new(program);
+    command.args(rest);
+    command
 }
 
 /// Prints a line. A reader that has gone, as of `unipc mechanisms | head`, is no failure of ours.

@@ -1,7 +1,5 @@
 //! `unipc mechanisms`: the table of characteristics, and what this machine has of it.
 
-use std::process::ExitCode;
-
 use serde_json::{Map, Value, json};
 use unipc::advise::{MECHANISMS, Mechanism};
 
@@ -20,14 +18,14 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &Arguments) -> u8 {
     let mut chosen: Vec<&Mechanism> = Vec::new();
     for name in &arguments.names {
         match Mechanism::find(name) {
             Some(mechanism) => chosen.push(mechanism),
             None => {
                 eprintln!("unipc: there is no mechanism {name:?}; there are {}", names());
-                return ExitCode::from(2);
+                return 2;
             }
         }
     }
@@ -44,7 +42,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         print_table(&chosen);
         print("\n`unipc mechanisms NAME` tells all fifteen characteristics of one, `unipc mechanisms --all` of each.");
     }
-    ExitCode::SUCCESS
+    0
 }
 
 /// The names of all mechanisms, for messages.

@@ -222,6 +222,16 @@ impl Error {
         self.reason == Reason::Os(errno)
     }
 
+    /// Whether the caller has ended the wait: by its stop token, or because it was asked.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is(Errno::ECANCELED) || self.is(Errno::EINTR)
+    }
+
+    /// Whether a wait has ended without what was waited for, for any reason.
+    pub(crate) fn is_end_of_wait(&self) -> bool {
+        self.is_given_up() || self.is(Errno::EAGAIN) || self.is(Errno::ETIMEDOUT)
+    }
+
     /// Whether the failure is this one.
     pub fn is_failure(&self, failure: Failure) -> bool {
         self.reason == Reason::Failure(failure)

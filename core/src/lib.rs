@@ -28,6 +28,7 @@ pub mod sync;
 pub mod wait;
 
 pub use error::{Error, Failure, Reason, Result};
+pub use nix::errno::Errno;
 pub use wait::{Stop, Timeout, Wait};
 
 /// The Rust that the README shows.

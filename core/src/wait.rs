@@ -6,13 +6,16 @@
 //! * then one `CLOCK_MONOTONIC` deadline holds for the rest of the call, whatever signals and clock jumps happen;
 //! * waiting for ever without a token is one plain blocking system call;
 //! * where the kernel sleeps on a descriptor, the token's own descriptor is polled beside it; where it cannot (semaphores, locks), the
-//!   sleep is cut into slices of 50 ms; where it has no timeout at all, the call probes, from every 50 µs to every 10 ms.
+//!   sleep is cut into slices of 50 ms; where it has no timeout at all, the call probes, from every 50 µs to every 10 ms;
+//! * a caller with a runtime of its own, which must run its signal handlers in the middle of a wait, is asked after every sleep of 50 ms, and
+//!   after every signal, whether it still wants to wait ([`Wait::while_wanted`]).
 //!
 //! A flag that a signal handler sets is not enough to end a wait: the signal may arrive between the look at the flag and the sleep, and the
 //! sleep then lasts for ever. The token therefore also is a descriptor that stays readable.
 //!
 //! [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html), [eventfd(2)](https://man7.org/linux/man-pages/man2/eventfd.2.html)
 
+use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,8 +25,8 @@ use nix::errno::Errno;
 
 use crate::error::{Context, Error, Result, check};
 
-/// The longest sleep that does not look at a stop token.
-const STOP_SLICE: i64 = 50_000_000;
+/// The longest sleep that does not look at a stop token, or ask the caller.
+const SLICE: i64 = 50_000_000;
 
 /// How long a call may wait: not at all, for some nanoseconds, or for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,17 +62,31 @@ impl From<Option<Duration>> for Timeout {
     }
 }
 
-/// A timeout together with the token that may end the wait before it.
-#[derive(Debug, Clone, Copy)]
+/// A timeout together with what may end the wait before it.
+#[derive(Clone, Copy)]
 pub struct Wait<'a> {
     timeout: Timeout,
     stop: Option<&'a Stop>,
+    is_wanted: Option<&'a (dyn Fn() -> bool + Sync)>,
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = self.is_wanted.is_some();
+        formatter.debug_struct("Wait").field("timeout", &self.timeout).field("stop", &self.stop).field("asked", &asked).finish()
+    }
 }
 
 impl<'a> Wait<'a> {
     /// Waits as long as `timeout` says, and no longer than until `stop` is requested.
     pub fn new(timeout: impl Into<Timeout>, stop: Option<&'a Stop>) -> Wait<'a> {
-        Wait { timeout: timeout.into(), stop }
+        Wait { timeout: timeout.into(), stop, is_wanted: None }
+    }
+
+    /// Asks `is_wanted` whenever a sleep ends without what was waited for: after a signal, and at least every 50 ms. The wait fails with
+    /// `EINTR` when the answer is no. For language runtimes, whose signal handlers do not run inside the kernel's.
+    pub fn while_wanted(self, is_wanted: &'a (dyn Fn() -> bool + Sync)) -> Wait<'a> {
+        Wait { is_wanted: Some(is_wanted), ..self }
     }
 
     /// The same token with another timeout.
@@ -78,21 +95,21 @@ impl<'a> Wait<'a> {
     }
 
     /// Waits without a limit.
-    pub const FOREVER: Wait<'static> = Wait { timeout: Timeout::FOREVER, stop: None };
+    pub const FOREVER: Wait<'static> = Wait { timeout: Timeout::FOREVER, stop: None, is_wanted: None };
     /// Does not wait.
-    pub const NEVER: Wait<'static> = Wait { timeout: Timeout::NEVER_WAIT, stop: None };
+    pub const NEVER: Wait<'static> = Wait { timeout: Timeout::NEVER_WAIT, stop: None, is_wanted: None };
 }
 
 impl<T: Into<Timeout>> From<T> for Wait<'_> {
     fn from(timeout: T) -> Self {
-        Wait { timeout: timeout.into(), stop: None }
+        Wait::new(timeout, None)
     }
 }
 
 impl<'a> From<&'a Stop> for Wait<'a> {
     /// For ever, or until the token is requested.
     fn from(stop: &'a Stop) -> Self {
-        Wait { timeout: Timeout::FOREVER, stop: Some(stop) }
+        Wait::new(Timeout::FOREVER, Some(stop))
     }
 }
 
@@ -186,12 +203,13 @@ pub struct Deadline<'a> {
     wait: Wait<'a>,
     at: Option<i64>,
     next_pause: i64,
+    has_slept: bool,
 }
 
 impl<'a> Deadline<'a> {
     /// The deadline of one call of `operation`. The clock starts at the first sleep.
     pub fn new(operation: &'static str, wait: impl Into<Wait<'a>>) -> Deadline<'a> {
-        Deadline { operation, wait: wait.into(), at: None, next_pause: 50_000 }
+        Deadline { operation, wait: wait.into(), at: None, next_pause: 50_000, has_slept: false }
     }
 
     /// What the call does, for its errors.
@@ -199,9 +217,9 @@ impl<'a> Deadline<'a> {
         self.operation
     }
 
-    /// Whether one plain blocking call will do: no limit and no token.
+    /// Whether one plain blocking call will do: no limit, no token, nobody to ask.
     pub fn is_plain(&self) -> bool {
-        self.wait.timeout.is_forever() && self.wait.stop.is_none()
+        self.wait.timeout.is_forever() && self.wait.stop.is_none() && self.wait.is_wanted.is_none()
     }
 
     /// Whether the caller does not want to wait at all.
@@ -211,11 +229,17 @@ impl<'a> Deadline<'a> {
 
     /// The nanoseconds that are left for a sleep, `None` for ever.
     ///
-    /// Fails with `EAGAIN` if the caller does not wait, `ETIMEDOUT` if time is up, `ECANCELED` if the token is requested.
+    /// Fails with `EAGAIN` if the caller does not wait, `ETIMEDOUT` if time is up, `ECANCELED` if the token is requested, `EINTR` if the caller does
+    /// not want to wait any more.
     pub fn remaining(&mut self) -> Result<Option<i64>> {
         if self.never_waits() {
             return Err(Error::os(self.operation, Errno::EAGAIN));
         }
+        // Not before the first sleep: the caller has just decided to wait.
+        if self.has_slept && self.wait.is_wanted.is_some_and(|is_wanted| !is_wanted()) {
+            return Err(Error::os(self.operation, Errno::EINTR));
+        }
+        self.has_slept = true;
         if self.wait.stop.is_some_and(Stop::is_requested) {
             return Err(Error::os(self.operation, Errno::ECANCELED));
         }
@@ -239,7 +263,8 @@ impl<'a> Deadline<'a> {
                 libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 },
                 libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 },
             ];
-            poll(&mut polled, remaining).during(self.operation)?;
+            let length = if self.wait.is_wanted.is_some() { Some(remaining.unwrap_or(i64::MAX).min(SLICE)) } else { remaining };
+            poll(&mut polled, length).during(self.operation)?;
             if polled[0].revents & libc::POLLNVAL != 0 {
                 return Err(Error::os(self.operation, Errno::EBADF));
             }
@@ -272,9 +297,9 @@ impl<'a> Deadline<'a> {
     pub fn slice(&mut self, longest: i64) -> Result<i64> {
         let remaining = self.remaining()?.unwrap_or(i64::MAX).min(longest);
         match self.wait.stop {
-            None => Ok(remaining),
             Some(stop) if stop.is_requested_anywhere() => Err(Error::os(self.operation, Errno::ECANCELED)),
-            Some(_) => Ok(remaining.min(STOP_SLICE)),
+            None if self.wait.is_wanted.is_none() => Ok(remaining),
+            _ => Ok(remaining.min(SLICE)),
         }
     }
 
@@ -316,7 +341,7 @@ pub(crate) fn await_creator<T>(
         match attempt() {
             Err(error) if may_come(&error) => match deadline.pause() {
                 Ok(()) => {}
-                Err(stopped) if stopped.is(Errno::ECANCELED) => return Err(stopped),
+                Err(stopped) if stopped.is_given_up() => return Err(stopped),
                 Err(_) => return Err(error),
             },
             other => return other,
@@ -350,7 +375,7 @@ mod tests {
         assert!(deadline.slice(1).unwrap_err().is(Errno::ECANCELED));
         stop.reset();
         assert!(!stop.is_requested_anywhere());
-        assert_eq!(Deadline::new("wait", &stop).slice(i64::MAX).unwrap(), STOP_SLICE);
+        assert_eq!(Deadline::new("wait", &stop).slice(i64::MAX).unwrap(), SLICE);
     }
 
     #[test]

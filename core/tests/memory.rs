@@ -13,18 +13,18 @@ use support::contained::{LEFT_BEHIND, Names, contained, is_root, outcome};
 use support::process::Child;
 use support::shared::SharedPages;
 use unipc::memory::{self, Access, Memory, MemoryOptions};
-use unipc::{Error, Failure, Timeout, Wait};
+use unipc::{Error, Failure, Wait};
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
 /// A user that owns nothing here.
 const STRANGER: u32 = 65534;
 
-fn sized(size: usize) -> MemoryOptions {
+fn sized(size: usize) -> MemoryOptions<'static> {
     MemoryOptions::sized(size)
 }
 
-fn read_only() -> MemoryOptions {
+fn read_only() -> MemoryOptions<'static> {
     MemoryOptions { access: Access::ReadOnly, ..Default::default() }
 }
 
@@ -373,7 +373,7 @@ fn an_opener_never_sees_what_is_not_filled() {
     contained(|names| {
         const SIZE: usize = 64 << 10;
         let name = names.name("publish");
-        let patient = MemoryOptions { wait_for_creator: Timeout::from(HANG), ..Default::default() };
+        let patient = MemoryOptions { wait_for_creator: HANG.into(), ..Default::default() };
         for round in 0..100u8 {
             let opener = Child::fork(|| {
                 let memory = loop {
@@ -464,8 +464,8 @@ fn temporary_goes_with_its_creator_alone() {
 fn waiting_for_a_creator_means_name_and_size() {
     contained(|names| {
         let (name, path) = (names.name("late"), names.path("late"));
-        let soon = MemoryOptions { wait_for_creator: Timeout::from(Duration::from_millis(20)), ..Default::default() };
-        let patient = MemoryOptions { wait_for_creator: Timeout::from(HANG), ..sized(4096) };
+        let soon = MemoryOptions { wait_for_creator: Duration::from_millis(20).into(), ..Default::default() };
+        let patient = MemoryOptions { wait_for_creator: HANG.into(), ..sized(4096) };
         let start = Instant::now();
         assert!(Memory::open(&name, &soon).unwrap_err().is(Errno::ENOENT));
         assert!(start.elapsed() >= Duration::from_millis(20));

@@ -12,9 +12,9 @@ use support::process::Child;
 use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
 use unipc::memory::{Memory, MemoryOptions};
-use unipc::{Stop, Timeout};
+use unipc::{Stop, Timeout, Wait};
 
-fn sized(size: usize) -> MemoryOptions {
+fn sized(size: usize) -> MemoryOptions<'static> {
     MemoryOptions::sized(size)
 }
 
@@ -203,7 +203,7 @@ fn a_stop_token_ends_the_search_for_room() {
         with_small_directory("size=8m", || {
             let stop = Stop::new().unwrap();
             stop.request();
-            let impatient = MemoryOptions { stop: Some(stop), ..sized(64 << 20) };
+            let impatient = MemoryOptions { wait_for_creator: Wait::new(Timeout::NEVER_WAIT, Some(&stop)), ..sized(64 << 20) };
             let error = Memory::open_or_create(&names.name("full"), &impatient).unwrap_err();
             assert!(error.is(Errno::ECANCELED), "{error}");
         });
@@ -461,7 +461,7 @@ fn a_storm_of_signals_does_not_move_the_deadline_of_a_wait_for_a_creator() {
     contained(|names| {
         let name = names.name("nobody");
         let limit = Duration::from_millis(100);
-        let options = MemoryOptions { wait_for_creator: Timeout::from(limit), ..Default::default() };
+        let options = MemoryOptions { wait_for_creator: limit.into(), ..Default::default() };
         let storm = Storm::every(1000);
         let start = Instant::now();
         let error = Memory::open(&name, &options).unwrap_err();
@@ -480,7 +480,7 @@ fn a_stop_token_ends_the_wait_for_a_creator() {
         let name = names.name("nobody");
         std::fs::File::create(names.path("empty")).unwrap();
         let stop = Stop::new().unwrap();
-        let options = MemoryOptions { wait_for_creator: Timeout::FOREVER, stop: Some(stop.clone()), ..sized(1) };
+        let options = MemoryOptions { wait_for_creator: Wait::from(&stop), ..sized(1) };
         std::thread::scope(|scope| {
             scope.spawn(|| stop.request());
             assert!(Memory::open(&name, &options).unwrap_err().is(Errno::ECANCELED));

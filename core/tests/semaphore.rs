@@ -11,8 +11,8 @@ use support::process::Child;
 use support::shared::SharedPages;
 use support::stepper::{Step, Stepper};
 use support::waits::ends_in_every_way;
+use unipc::Failure;
 use unipc::sync::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
-use unipc::{Failure, Timeout};
 use unipc_tests::Leaks;
 
 /// A hang, generously.
@@ -204,7 +204,7 @@ impl Drop for Name {
     }
 }
 
-fn of_value(value: u32) -> PosixSemaphoreOptions {
+fn of_value(value: u32) -> PosixSemaphoreOptions<'static> {
     PosixSemaphoreOptions { value, ..Default::default() }
 }
 
@@ -300,7 +300,7 @@ fn the_mode_is_exact_and_a_temporary_name_goes_with_its_creator() {
 fn waiting_for_a_creator() {
     let _leaks = Leaks::watch();
     let name = Name::new("creator");
-    let patient = PosixSemaphoreOptions { wait_for_creator: Timeout::from(HANG), ..Default::default() };
+    let patient = PosixSemaphoreOptions { wait_for_creator: HANG.into(), ..Default::default() };
     let opener = Child::fork(|| match PosixSemaphore::open(&name.0, &patient) {
         Ok(semaphore) => i32::from(semaphore.wait(HANG).is_err()),
         Err(_) => 2,

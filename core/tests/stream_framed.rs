@@ -35,11 +35,11 @@ fn messages_of_every_size_pass_between_processes_in_a_storm() {
     let sizes = [0, 1, 3, 4, 5, 4091, 4092, 4093, 65_531, 65_532, 65_533, 1 << 20, LARGEST_BY_DEFAULT, 0, 7];
     let (reader, writer) = pipe().unwrap();
     let child = Child::fork(|| {
-        let mut sender = framed(writer);
+        let sender = framed(writer);
         in_a_storm(|| sizes.iter().enumerate().for_each(|(seed, size)| sender.send(&message(*size, seed), HANG).unwrap()));
         0
     });
-    let mut receiver = framed(reader);
+    let receiver = framed(reader);
     let mut buffer = vec![0; LARGEST_BY_DEFAULT];
     in_a_storm(|| {
         for (seed, size) in sizes.iter().enumerate() {
@@ -58,7 +58,7 @@ fn messages_of_every_size_pass_between_processes_in_a_storm() {
 fn byte_by_byte_nothing_is_lost() {
     let _alone = Alone::new();
     for uses_vector in [false, true] {
-        let (mut receiver, feeder) = fed(0);
+        let (receiver, feeder) = fed(0);
         let mut wire = vec![0, 0, 0, 6];
         wire.extend_from_slice(b"abcdef");
         for round in 0..3 {
@@ -87,7 +87,7 @@ fn byte_by_byte_nothing_is_lost() {
 fn a_header_that_claims_too_much_is_refused_for_good() {
     let _alone = Alone::new();
     for (largest, claim) in [(0, u32::MAX), (0, LARGEST_BY_DEFAULT as u32 + 1), (10, 11)] {
-        let (mut receiver, feeder) = fed(largest);
+        let (receiver, feeder) = fed(largest);
         feeder.write_all_within(&claim.to_be_bytes(), HANG).unwrap();
         let error = receiver.receive_vec(HANG).unwrap_err();
         assert!(error.is(Errno::EBADMSG) && error.to_string().contains(&claim.to_string()), "{error}");
@@ -103,7 +103,7 @@ fn a_header_that_claims_too_much_is_refused_for_good() {
 fn memory_is_taken_as_bytes_arrive() {
     let _alone = Alone::new();
     let child = Child::fork(|| {
-        let (mut receiver, feeder) = fed(u32::MAX as usize);
+        let (receiver, feeder) = fed(u32::MAX as usize);
         feeder.write_all_within(&[0xff, 0xff, 0xff, 0xff, 1, 2, 3], HANG).unwrap();
         // Far less than the header claims.
         let little = libc::rlimit { rlim_cur: 1 << 30, rlim_max: 1 << 30 };
@@ -120,7 +120,7 @@ fn memory_is_taken_as_bytes_arrive() {
 #[test]
 fn a_small_buffer_loses_nothing() {
     let _alone = Alone::new();
-    let (mut receiver, feeder) = fed(0);
+    let (receiver, feeder) = fed(0);
     feeder.write_all_within(b"\0\0\0\x05hello\0\0\0\0", HANG).unwrap();
     for size in [0, 1, 4] {
         let error = receiver.receive(&mut vec![0; size], HANG).unwrap_err();
@@ -136,7 +136,7 @@ fn a_small_buffer_loses_nothing() {
 #[test]
 fn no_more_is_read_than_the_message() {
     let _alone = Alone::new();
-    let (mut receiver, feeder) = fed(0);
+    let (receiver, feeder) = fed(0);
     feeder.write_all_within(b"\0\0\0\x02ab\0\0\0\x01c", HANG).unwrap();
     assert_eq!(receiver.receive_vec(HANG).unwrap(), b"ab");
     let mut waiting = 0;
@@ -165,7 +165,7 @@ fn a_sender_killed_half_way_is_told_from_one_that_has_ended() {
             0
         });
         drop(writer);
-        let mut receiver = framed(reader);
+        let receiver = framed(reader);
         assert_eq!(receiver.receive_vec(HANG).unwrap(), b"ok");
         let error = receiver.receive(&mut [0; 100], HANG).unwrap_err();
         assert!(error.is_failure(failure), "{error}");
@@ -179,7 +179,7 @@ fn a_sender_killed_half_way_is_told_from_one_that_has_ended() {
 fn every_wait_ends() {
     let _alone = Alone::new();
     let (reader, writer) = pipe_with_capacity(4096).unwrap();
-    let (mut receiver, mut sender) = (framed(reader), framed(writer));
+    let (receiver, sender) = (framed(reader), framed(writer));
     let stop = Stop::new().unwrap();
     stop.request();
     let waits = [(Wait::NEVER, Errno::EAGAIN), (SHORT.into(), Errno::ETIMEDOUT), (Wait::from(&stop), Errno::ECANCELED)];
@@ -209,7 +209,7 @@ fn every_wait_ends() {
 fn a_large_rest_is_written_in_reasonable_time() {
     let _alone = Alone::new();
     let (reader, writer) = pipe_with_capacity(4096).unwrap();
-    let (mut receiver, mut sender) = (framed(reader), framed(writer));
+    let (receiver, sender) = (framed(reader), framed(writer));
     let large = message(LARGEST_BY_DEFAULT, 3);
     sender.send(&large, Wait::NEVER).unwrap();
     std::thread::scope(|scope| {
@@ -223,7 +223,7 @@ fn a_large_rest_is_written_in_reasonable_time() {
 fn what_is_above_the_limit_is_not_sent() {
     let _alone = Alone::new();
     let (reader, writer) = pipe().unwrap();
-    let mut sender = Framed::new(writer.into(), FrameLimit::new(3).unwrap());
+    let sender = Framed::new(writer.into(), FrameLimit::new(3).unwrap());
     let error = sender.send(b"four", HANG).unwrap_err();
     assert!(error.is(Errno::EMSGSIZE) && error.to_string().contains('3'), "{error}");
     assert!(reader.read_within(&mut [0; 10], Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
@@ -235,7 +235,7 @@ fn what_is_above_the_limit_is_not_sent() {
 fn behind_a_message_that_was_cut_off_nothing_is_sent() {
     let _alone = Alone::new();
     let (reader, writer) = pipe_with_capacity(4096).unwrap();
-    let mut sender = framed(writer);
+    let sender = framed(writer);
     std::thread::scope(|scope| {
         // The message has begun to go out when the first byte comes.
         scope.spawn(move || reader.read_within(&mut [0], HANG).map(|_| drop(reader)).unwrap());

@@ -9,8 +9,8 @@ mod streams;
 mod sync;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ impl Peer {
     }
 
     fn start_with(mechanism: &str, rest: &[&str], stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Outcome<Peer> {
-        let mut command = Command::new(Path::new("/proc/self/exe"));
+        let mut command = crate::itself();
         command.arg("__peer").arg(mechanism).args(rest).stdin(stdin).stdout(stdout);
         Ok(Peer(command.spawn().map_err(|error| format!("the second process cannot be started: {error}"))?))
     }
@@ -169,7 +169,7 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
 }
 
 /// Plays the other process.
-pub fn run_peer(arguments: &PeerArguments) -> ExitCode {
+pub fn run_peer(arguments: &PeerArguments) -> u8 {
     let rest: Vec<&str> = arguments.rest.iter().map(String::as_str).collect();
     let outcome = match (arguments.mechanism.as_str(), rest.as_slice()) {
         ("pipe", []) => streams::peer_of_pipe(),
@@ -186,20 +186,20 @@ pub fn run_peer(arguments: &PeerArguments) -> ExitCode {
         _ => Err("these are no arguments of a demonstration's second process".into()),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("unipc: second process of {}: {error}", arguments.mechanism);
-            ExitCode::FAILURE
+            1
         }
     }
 }
 
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &Arguments) -> u8 {
     let mut chosen: Vec<&Mechanism> = Vec::new();
     for name in &arguments.only {
         let Some(mechanism) = Mechanism::find(name) else {
             eprintln!("unipc: there is no mechanism {name:?}; there are {}", names());
-            return ExitCode::from(2);
+            return 2;
         };
         chosen.push(mechanism);
     }
@@ -210,7 +210,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(directory) => directory,
         Err(error) => {
             eprintln!("unipc: no directory for sockets in {}: {error}", std::env::temp_dir().display());
-            return ExitCode::FAILURE;
+            return 1;
         }
     };
     let stage = Stage { rounds: arguments.rounds, directory };
@@ -221,7 +221,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     } else {
         print_text(&results, stage.rounds);
     }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 { 0 } else { 1 }
 }
 
 fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {

@@ -146,7 +146,7 @@ pub(super) fn peer_of_tcp(host: &str, port: &str) -> Outcome<()> {
 pub(super) fn framed(stage: &Stage) -> Outcome<Report> {
     let (ours, theirs) = UnixStream::pair()?;
     let peer = Peer::start_with("framed", &[], OwnedFd::from(theirs), std::process::Stdio::null())?;
-    let mut framed = Framed::new(ours.into(), FrameLimit::default());
+    let framed = Framed::new(ours.into(), FrameLimit::default());
     // Sent before anything is read: three messages in one stream, and three come out.
     let messages: [&[u8]; 3] = [b"hello", b"", b"in three messages"];
     for message in messages {
@@ -175,7 +175,7 @@ pub(super) fn framed(stage: &Stage) -> Outcome<Report> {
 }
 
 pub(super) fn peer_of_framed() -> Outcome<()> {
-    let mut framed = Framed::new(adopt(std::io::stdin())?, FrameLimit::default());
+    let framed = Framed::new(adopt(std::io::stdin())?, FrameLimit::default());
     loop {
         match framed.receive_vec(Wait::from(PATIENCE)) {
             Ok(message) => framed.send(&message, PATIENCE)?,

@@ -28,12 +28,12 @@ use crate::descriptor;
 use crate::error::{Context, Error, Failure, Result};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
-use crate::wait::{Deadline, Stop, Timeout, Wait, await_creator};
+use crate::wait::{Deadline, Wait, await_creator};
 use publish::{DIRECTORY, Draft, open_object, set_size};
 
 /// How a memory is made and opened.
 #[derive(Debug, Clone)]
-pub struct MemoryOptions {
+pub struct MemoryOptions<'a> {
     /// Create: the size in bytes, at least one. Open: the least that will do, 0 for any.
     pub size: usize,
     /// Create: the permissions, set whatever the umask says; 0 is 0600.
@@ -51,12 +51,10 @@ pub struct MemoryOptions {
     /// Create: do not reserve the pages. A store into a full system is then SIGBUS.
     pub sparse: bool,
     /// Open: how long to wait for another process to create the object and give it its size.
-    pub wait_for_creator: Timeout,
-    /// Open: ends that wait.
-    pub stop: Option<Stop>,
+    pub wait_for_creator: Wait<'a>,
 }
 
-impl Default for MemoryOptions {
+impl Default for MemoryOptions<'_> {
     /// Of any size, for the owner alone, read and written, every page reserved, not waiting for a creator.
     fn default() -> Self {
         MemoryOptions {
@@ -68,15 +66,14 @@ impl Default for MemoryOptions {
             temporary: false,
             unpublished: false,
             sparse: false,
-            wait_for_creator: Timeout::NEVER_WAIT,
-            stop: None,
+            wait_for_creator: Wait::NEVER,
         }
     }
 }
 
-impl MemoryOptions {
+impl MemoryOptions<'_> {
     /// The defaults, with a size.
-    pub fn sized(size: usize) -> MemoryOptions {
+    pub fn sized(size: usize) -> Self {
         MemoryOptions { size, ..Default::default() }
     }
 }
@@ -109,7 +106,7 @@ impl Memory {
     ///
     /// Errors: `EINVAL` for a bad name, mode, group or size; `ENAMETOOLONG`; `ENOSPC` when `/dev/shm` has no room, `ENOMEM` when the machine or
     /// a control group has none, both found out now and not at some later store; `EPERM` for a group of others; `EACCES`, `EMFILE`, `ENFILE`.
-    pub fn create(name: &str, options: &MemoryOptions) -> Result<Memory> {
+    pub fn create(name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "create memory";
         let path = path(OPERATION, name)?;
         check_size(OPERATION, name, options.size)?;
@@ -141,31 +138,29 @@ impl Memory {
     ///
     /// Errors: `ENOENT`; `EPERM` if it belongs to another user; `EACCES`; `ELOOP` for a link; [`Failure::WrongKind`] for what is no regular
     /// file; [`Failure::WrongSize`] if it is smaller than asked for, or has no size yet.
-    pub fn open(name: &str, options: &MemoryOptions) -> Result<Memory> {
+    pub fn open(name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "open memory";
         let path = path(OPERATION, name)?;
         let may_come = |error: &Error| error.is(Errno::ENOENT) || error.is_failure(Failure::WrongSize);
-        await_creator(OPERATION, Wait::new(options.wait_for_creator, options.stop.as_ref()), may_come, || {
+        await_creator(OPERATION, options.wait_for_creator, may_come, || {
             let (descriptor, status) = open_object(OPERATION, &path, name, options.access, options.any_owner)?;
             Memory::map_whole(OPERATION, name, descriptor, &status, options)
         })
     }
 
     /// Opens the memory, or creates it if there is none; [`Memory::was_created`] tells.
-    pub fn open_or_create(name: &str, options: &MemoryOptions) -> Result<Memory> {
+    pub fn open_or_create(name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "open or create memory";
         check_size(OPERATION, name, options.size)?;
         // Made by a program that gives the size after the name: wait for it, if at all.
         let unfinished = |error: &Error| error.is_failure(Failure::WrongSize);
-        await_creator(OPERATION, Wait::new(options.wait_for_creator, options.stop.as_ref()), unfinished, || {
-            Memory::open_else_create(OPERATION, name, options)
-        })
+        await_creator(OPERATION, options.wait_for_creator, unfinished, || Memory::open_else_create(OPERATION, name, options))
     }
 
-    fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions) -> Result<Memory> {
-        let at_once = MemoryOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
+    fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
+        let at_once = MemoryOptions { wait_for_creator: Wait::NEVER, ..options.clone() };
         // Those who lose the race hold room for a moment, and more of them than there is room for may all fail at first.
-        let mut crowded = Deadline::new(operation, Wait::new(Duration::from_millis(500), options.stop.as_ref()));
+        let mut crowded = Deadline::new(operation, options.wait_for_creator.with_timeout(Duration::from_millis(500)));
         loop {
             match Memory::open(name, &at_once) {
                 Err(error) if error.is(Errno::ENOENT) => {}
@@ -175,7 +170,7 @@ impl Memory {
                 Err(error) if error.is(Errno::EEXIST) => {}
                 Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => match crowded.pause() {
                     Ok(()) => {}
-                    Err(stopped) if stopped.is(Errno::ECANCELED) => return Err(stopped),
+                    Err(stopped) if stopped.is_given_up() => return Err(stopped),
                     Err(_) => return Err(error),
                 },
                 other => return other,
@@ -200,7 +195,7 @@ impl Memory {
     }
 
     /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The size and access of the options count.
-    pub fn from_descriptor(descriptor: OwnedFd, options: &MemoryOptions) -> std::result::Result<Memory, (OwnedFd, Error)> {
+    pub fn from_descriptor(descriptor: OwnedFd, options: &MemoryOptions<'_>) -> std::result::Result<Memory, (OwnedFd, Error)> {
         const OPERATION: &str = "map memory from descriptor";
         let name = format!("descriptor {}", descriptor.as_raw_fd());
         let name = name.as_str();
@@ -219,7 +214,13 @@ impl Memory {
         }
     }
 
-    fn map_whole(operation: &'static str, name: &str, descriptor: OwnedFd, status: &libc::stat, options: &MemoryOptions) -> Result<Memory> {
+    fn map_whole(
+        operation: &'static str,
+        name: &str,
+        descriptor: OwnedFd,
+        status: &libc::stat,
+        options: &MemoryOptions<'_>,
+    ) -> Result<Memory> {
         check_found_size(operation, name, status, options.size)?;
         let mapping = Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(operation, name)?;
         Ok(Memory::of_open(descriptor, mapping, name, !options.sparse))

@@ -100,7 +100,7 @@ impl<T: Shareable> Deref for Shared<T> {
     }
 }
 
-fn options<T>() -> MemoryOptions {
+fn options<T>() -> MemoryOptions<'static> {
     const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
     MemoryOptions::sized(size_of::<T>())
 }

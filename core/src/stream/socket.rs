@@ -90,7 +90,7 @@ pub(super) fn accept(operation: &'static str, listener: BorrowedFd<'_>, wait: Wa
                 let patience = shortage.get_or_insert_with(|| Deadline::new(operation, Timeout::from_nanoseconds(LONGEST_SHORTAGE)));
                 let hint = "the connection stays in the queue until something is closed";
                 let told = || Error::os(operation, errno).hint(hint);
-                deadline.remaining().map_err(|error| if error.is(Errno::ECANCELED) { error } else { told() })?;
+                deadline.remaining().map_err(|error| if error.is_given_up() { error } else { told() })?;
                 patience.pause().map_err(|_| told())?;
             }
             Err(errno) => return Err(Error::os(operation, errno)),

@@ -142,7 +142,7 @@ impl TcpStream {
                     Err(error) => last = error.on(address.to_string()),
                 }
                 // The kernel's own ETIMEDOUT is about this address alone.
-                if last.is(Errno::EAGAIN) || last.is(Errno::ECANCELED) || (last.is(Errno::ETIMEDOUT) && deadline.remaining().is_err()) {
+                if last.is(Errno::EAGAIN) || last.is_given_up() || (last.is(Errno::ETIMEDOUT) && deadline.remaining().is_err()) {
                     return Err(last);
                 }
             }

@@ -1,6 +1,7 @@
 //! Every way in which a wait must end when nothing comes.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -15,7 +16,7 @@ const HANG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(60);
 
 /// Tries a call that cannot succeed: without waiting, until its time is up, the same in a storm of signals, and with a stop token that is requested
-/// before the call, in it by another thread, and in it by a signal handler.
+/// before the call, in it by another thread, and in it by a signal handler; and by a caller who is asked.
 pub fn ends_in_every_way(what: &str, mut call: impl FnMut(Wait<'_>) -> Error) {
     let never = call(Wait::NEVER);
     assert!(never.is(Errno::EAGAIN), "{what}: {never}");
@@ -44,6 +45,11 @@ pub fn ends_in_every_way(what: &str, mut call: impl FnMut(Wait<'_>) -> Error) {
         assert!(stopped.is(Errno::ECANCELED), "{what}: {stopped}");
     }
     stop.reset();
+    // Asked after the first sleep it goes on, after the second it does not want to any more.
+    let asked = AtomicU32::new(0);
+    let given_up = call(Wait::from(HANG).while_wanted(&|| asked.fetch_add(1, Ordering::Relaxed) == 0));
+    assert!(given_up.is(Errno::EINTR), "{what}: {given_up}");
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "{what}");
 }
 
 /// Makes what a test program makes once and keeps, so that the fixture does not take it for left behind.

@@ -22,14 +22,14 @@ use crate::memory::publish::{DIRECTORY, Draft, open_object};
 use crate::memory::{Access, Mapping};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::sync::{LONGEST_SLEEP, native};
-use crate::wait::{Deadline, Stop, Timeout, Wait, await_creator};
+use crate::wait::{Deadline, Wait, await_creator};
 
 /// What glibc puts before the name of a semaphore's file.
 const PREFIX: &str = "sem.";
 
 /// How a named semaphore is made and opened.
 #[derive(Debug, Clone)]
-pub struct PosixSemaphoreOptions {
+pub struct PosixSemaphoreOptions<'a> {
     /// Create: how many units are free at first, at most `i32::MAX`.
     pub value: u32,
     /// Create: the permissions, set whatever the umask says; 0 is 0600.
@@ -41,23 +41,13 @@ pub struct PosixSemaphoreOptions {
     /// Create: remove the name when the creator drops its handle.
     pub temporary: bool,
     /// Open: how long to wait for another process to create it.
-    pub wait_for_creator: Timeout,
-    /// Open: ends that wait.
-    pub stop: Option<Stop>,
+    pub wait_for_creator: Wait<'a>,
 }
 
-impl Default for PosixSemaphoreOptions {
+impl Default for PosixSemaphoreOptions<'_> {
     /// No unit free, for the owner alone, not waiting for a creator.
     fn default() -> Self {
-        PosixSemaphoreOptions {
-            value: 0,
-            mode: 0,
-            group: None,
-            any_owner: false,
-            temporary: false,
-            wait_for_creator: Timeout::NEVER_WAIT,
-            stop: None,
-        }
+        PosixSemaphoreOptions { value: 0, mode: 0, group: None, any_owner: false, temporary: false, wait_for_creator: Wait::NEVER }
     }
 }
 
@@ -71,7 +61,7 @@ pub struct PosixSemaphore {
 
 impl PosixSemaphore {
     /// Creates the semaphore, exclusively: `EEXIST` if the name is taken.
-    pub fn create(name: &str, options: &PosixSemaphoreOptions) -> Result<PosixSemaphore> {
+    pub fn create(name: &str, options: &PosixSemaphoreOptions<'_>) -> Result<PosixSemaphore> {
         const OPERATION: &str = "create named semaphore";
         let path = path(OPERATION, name)?;
         let mode = name::permissions(OPERATION, options.mode)?;
@@ -88,18 +78,16 @@ impl PosixSemaphore {
     ///
     /// Errors: `ENOENT`; `EPERM` if it belongs to another user; `ELOOP` for a link; [`Failure::WrongKind`] for what is no regular file;
     /// [`Failure::WrongSize`] for a file that this C library's `sem_open` has not made.
-    pub fn open(name: &str, options: &PosixSemaphoreOptions) -> Result<PosixSemaphore> {
+    pub fn open(name: &str, options: &PosixSemaphoreOptions<'_>) -> Result<PosixSemaphore> {
         const OPERATION: &str = "open named semaphore";
         let path = path(OPERATION, name)?;
         let missing = |error: &Error| error.is(Errno::ENOENT);
-        await_creator(OPERATION, Wait::new(options.wait_for_creator, options.stop.as_ref()), missing, || {
-            open(OPERATION, name, &path, options.any_owner)
-        })
+        await_creator(OPERATION, options.wait_for_creator, missing, || open(OPERATION, name, &path, options.any_owner))
     }
 
     /// Opens the semaphore, or creates it if there is none. The value counts only for the one who creates.
-    pub fn open_or_create(name: &str, options: &PosixSemaphoreOptions) -> Result<PosixSemaphore> {
-        let at_once = PosixSemaphoreOptions { wait_for_creator: Timeout::NEVER_WAIT, ..options.clone() };
+    pub fn open_or_create(name: &str, options: &PosixSemaphoreOptions<'_>) -> Result<PosixSemaphore> {
+        let at_once = PosixSemaphoreOptions { wait_for_creator: Wait::NEVER, ..options.clone() };
         loop {
             match PosixSemaphore::open(name, &at_once) {
                 Err(error) if error.is(Errno::ENOENT) => {}
