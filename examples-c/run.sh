@@ -1,16 +1,36 @@
 #!/bin/sh
-# Runs every row of listings.tsv and compares what it prints; then nothing may be left: no process, no name in /dev/shm, no file.
+# Runs the rows of listings.tsv and compares what they print; then nothing may be left: no process, no name in /dev/shm, no file.
 #
-# usage: run.sh BUILT_DIR [ID...]         all rows, or those of the ids
+# usage: run.sh BUILT_DIR [ID...]                   the C and C++ programs, all rows or those of the ids
+#        run.sh --python PYTHON [ID...]             their Python twins
+#        run.sh --mixed PYTHON BUILT_DIR [ID...]    of each pair of programs the first with the other's twin, and the other way round
+#
+# PYTHON is an interpreter that has the module unipc.
 #
 # listings.tsv: id, programs, expected output, Python twin; tab-separated. The row is run by scenarios/NAME.sh, where NAME.txt is its
-# expected output:   sh scenarios/NAME.sh BUILT_DIR TEMPORARY_DIR   with UNIPC_RUN, a part for names that nobody else uses, and
-# FORM, which is "" if the row's programs are C and "_cpp" if they are C++: the end of their names.
+# expected output:   sh scenarios/NAME.sh PROGRAMS_DIR TEMPORARY_DIR   with UNIPC_RUN, a part for names that nobody else uses, and
+# FORM, which is "" if the row's programs are C and "_cpp" if they are C++: the end of their names. A twin goes by the name of its C program.
 set -u
 
-[ $# -ge 1 ] || { echo "usage: run.sh BUILT_DIR [ID...]" >&2; exit 2; }
-built=$(cd "$1" && pwd) || exit 2
-shift
+usage() {
+  echo "usage: run.sh BUILT_DIR [ID...] | --python PYTHON [ID...] | --mixed PYTHON BUILT_DIR [ID...]" >&2
+  exit 2
+}
+
+[ $# -ge 1 ] || usage
+mode=--built python='' built=''
+case $1 in
+--python | --mixed)
+  [ $# -ge 2 ] || usage
+  mode=$1 python=$(command -v "$2") || usage
+  shift 2
+  ;;
+esac
+if [ "$mode" != --python ]; then
+  [ $# -ge 1 ] || usage
+  built=$(cd "$1" && pwd) || exit 2
+  shift
+fi
 wanted=" $* "
 source=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 2
@@ -36,10 +56,10 @@ left_names() {
 
 # Runs one row; says on stdout what is wrong, nothing if all is well.
 run_row() {
-  run=$1 scenario=$2 form=$3
+  run=$1 scenario=$2 form=$3 programs_dir=$4
   mkdir "$work/$run"
   env UNIPC_RUN="$run" FORM="$form" TMPDIR="$work/$run" \
-    timeout 60 sh "$source/scenarios/$scenario.sh" "$built" "$work/$run" >"$work/out" 2>"$work/err" </dev/null
+    timeout 60 sh "$source/scenarios/$scenario.sh" "$programs_dir" "$work/$run" >"$work/out" 2>"$work/err" </dev/null
   status=$?
   [ $status -eq 0 ] || echo "status $status"
   diff -u "$source/expected/$scenario.txt" "$work/out"
@@ -49,20 +69,61 @@ run_row() {
   rm -rf "${work:?}/$run"
 }
 
-while IFS="$tab" read -r id programs expected _twin; do
-  case $id in '' | '#'*) continue ;; esac
-  [ "$wanted" = "  " ] || case $wanted in *" $id "*) ;; *) continue ;; esac
-  case $programs in *.cpp*) form=_cpp ;; *) form= ;; esac
+# Runs and counts one row: what it is called, its scenario, the end of the programs' names, where they are.
+row() {
   number=$((number + 1))
-  wrong=$(run_row "unipc-row-$$-$number" "${expected%.txt}" "$form")
+  wrong=$(run_row "unipc-row-$$-$number" "$2" "$3" "$4")
   if [ -z "$wrong" ]; then
     passed=$((passed + 1))
-    echo "ok      $id  $programs"
+    echo "ok      $1"
   else
     failed=$((failed + 1))
-    echo "FAILED  $id  $programs"
+    echo "FAILED  $1"
     echo "$wrong" | sed 's/^/        /'
   fi
+}
+
+# Puts the programs, with commas between them, into a directory: a twin as a program of its C program's name.
+place() {
+  rm -rf "$work/programs"
+  mkdir "$work/programs"
+  for program in $(echo "$1" | tr ',' ' '); do
+    name=${program%.*}
+    case $program in
+    *.c) ln -s "$built/$name" "$work/programs/$name" ;;
+    *.cpp) ln -s "$built/${name}_cpp" "$work/programs/$name" ;;
+    *.py)
+      printf '#!/bin/sh\nexec "%s" -B "%s" "$@"\n' "$python" "$source/../python/examples/$program" >"$work/programs/$name"
+      chmod +x "$work/programs/$name"
+      ;;
+    esac
+  done
+}
+
+seen=' '
+while IFS="$tab" read -r id programs expected twin; do
+  case $id in '' | '#'*) continue ;; esac
+  [ "$wanted" = "  " ] || case $wanted in *" $id "*) ;; *) continue ;; esac
+  scenario=${expected%.txt}
+  case $mode in
+  --built)
+    case $programs in *.cpp*) form=_cpp ;; *) form= ;; esac
+    row "$id  $programs" "$scenario" "$form" "$built"
+    ;;
+  --python) # once, though the row stands there for C and for C++
+    case $seen in *" $scenario "*) continue ;; esac
+    seen="$seen$scenario "
+    place "$twin"
+    row "$id  $twin" "$scenario" "" "$work/programs"
+    ;;
+  --mixed)
+    case $programs in *,*) ;; *) continue ;; esac
+    for pair in "${programs%,*},${twin#*,}" "${twin%,*},${programs#*,}"; do
+      place "$pair"
+      row "$id  $pair" "$scenario" "" "$work/programs"
+    done
+    ;;
+  esac
 done <"$source/listings.tsv"
 
 echo "$passed passed, $failed failed"
