@@ -1,0 +1,161 @@
+//! Atomics in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use pyo3::exceptions::PyPermissionError;
+use pyo3::prelude::*;
+use unipc::memory::{Access, Mapping};
+
+use crate::error::invalid;
+
+/// Which integer it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Width {
+    U32,
+    I32,
+    U64,
+    I64,
+}
+
+/// An integer in memory that processes change without tearing, made by Memory.atomic_u32 and so on.
+///
+/// order is "relaxed", "acquire", "release", "acquire_release" or "sequential", as in C11 7.17. It keeps the pages mapped.
+/// Errors: OverflowError for a value that the word does not hold; ValueError for an order that the operation does not have; PermissionError for a
+/// change of read-only memory.
+#[pyclass(frozen, module = "unipc")]
+pub(crate) struct Atomic {
+    mapping: Arc<Mapping>,
+    offset: usize,
+    width: Width,
+}
+
+impl Atomic {
+    /// The place was checked by the memory: inside, and aligned.
+    pub(crate) fn new(mapping: Arc<Mapping>, offset: usize, width: Width) -> Atomic {
+        Atomic { mapping, offset, width }
+    }
+
+    fn place(&self) -> *mut u8 {
+        // SAFETY: the offset lies inside the mapping, as `new` says.
+        unsafe { self.mapping.as_ptr().add(self.offset) }
+    }
+
+    fn writable_place(&self) -> PyResult<*mut u8> {
+        match self.mapping.access() {
+            Access::ReadWrite => Ok(self.place()),
+            Access::ReadOnly => Err(PyPermissionError::new_err((libc::EACCES, "the memory is read-only"))),
+        }
+    }
+}
+
+fn order(name: &str) -> PyResult<Ordering> {
+    match name {
+        "relaxed" => Ok(Ordering::Relaxed),
+        "acquire" => Ok(Ordering::Acquire),
+        "release" => Ok(Ordering::Release),
+        "acquire_release" => Ok(Ordering::AcqRel),
+        "sequential" => Ok(Ordering::SeqCst),
+        _ => Err(invalid("the order is \"relaxed\", \"acquire\", \"release\", \"acquire_release\" or \"sequential\"")),
+    }
+}
+
+/// Does the same with the atomic of each width: `$atomic` is it, `$integer` its value's type.
+macro_rules! with_atomic {
+    ($width:expr, $place:expr, |$atomic:ident: $integer:ident| $body:expr) => {{
+        let place = $place;
+        match $width {
+            Width::U32 => with_atomic!(@ AtomicU32, u32, place, $atomic, $integer, $body),
+            Width::I32 => with_atomic!(@ AtomicI32, i32, place, $atomic, $integer, $body),
+            Width::U64 => with_atomic!(@ AtomicU64, u64, place, $atomic, $integer, $body),
+            Width::I64 => with_atomic!(@ AtomicI64, i64, place, $atomic, $integer, $body),
+        }
+    }};
+    (@ $type:ty, $value:ty, $place:ident, $atomic:ident, $integer:ident, $body:expr) => {{
+        type $integer = $value;
+        // SAFETY: a place of the mapping, aligned, mapped while `self` lives; everybody changes it atomically.
+        let $atomic = unsafe { <$type>::from_ptr($place.cast()) };
+        $body
+    }};
+}
+
+#[pymethods]
+impl Atomic {
+    /// The value. The order is "relaxed", "acquire" or "sequential".
+    #[pyo3(signature = (order="sequential"))]
+    fn load<'py>(&self, py: Python<'py>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        if matches!(order, Ordering::Release | Ordering::AcqRel) {
+            return Err(invalid("a load cannot release"));
+        }
+        with_atomic!(self.width, self.place(), |atomic: Integer| {
+            let value: Integer = atomic.load(order);
+            Ok(value.into_pyobject(py)?.into_any())
+        })
+    }
+
+    /// Sets the value. The order is "relaxed", "release" or "sequential".
+    #[pyo3(signature = (value, order="sequential"))]
+    fn store(&self, value: &Bound<'_, PyAny>, order: &str) -> PyResult<()> {
+        let order = self::order(order)?;
+        if matches!(order, Ordering::Acquire | Ordering::AcqRel) {
+            return Err(invalid("a store cannot acquire"));
+        }
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            atomic.store(value.extract::<Integer>()?, order);
+            Ok(())
+        })
+    }
+
+    /// Sets the value and gives the former one.
+    #[pyo3(signature = (value, order="sequential"))]
+    fn exchange<'py>(&self, value: &Bound<'py, PyAny>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let former = atomic.swap(value.extract::<Integer>()?, order);
+            Ok(former.into_pyobject(value.py())?.into_any())
+        })
+    }
+
+    /// Adds, wrapping around, and gives the former value.
+    #[pyo3(signature = (value, order="sequential"))]
+    fn fetch_add<'py>(&self, value: &Bound<'py, PyAny>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let former = atomic.fetch_add(value.extract::<Integer>()?, order);
+            Ok(former.into_pyobject(value.py())?.into_any())
+        })
+    }
+
+    /// Subtracts, wrapping around, and gives the former value.
+    #[pyo3(signature = (value, order="sequential"))]
+    fn fetch_sub<'py>(&self, value: &Bound<'py, PyAny>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let former = atomic.fetch_sub(value.extract::<Integer>()?, order);
+            Ok(former.into_pyobject(value.py())?.into_any())
+        })
+    }
+
+    /// Sets the value to desired if it is expected; gives whether it was, and the former value.
+    #[pyo3(signature = (expected, desired, order="sequential"))]
+    fn compare_exchange<'py>(
+        &self,
+        expected: &Bound<'py, PyAny>,
+        desired: &Bound<'py, PyAny>,
+        order: &str,
+    ) -> PyResult<(bool, Bound<'py, PyAny>)> {
+        let order = self::order(order)?;
+        // A failed exchange only reads.
+        let failure = match order {
+            Ordering::Release => Ordering::Relaxed,
+            Ordering::AcqRel => Ordering::Acquire,
+            order => order,
+        };
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let result = atomic.compare_exchange(expected.extract::<Integer>()?, desired.extract::<Integer>()?, order, failure);
+            let former = result.unwrap_or_else(|former| former);
+            Ok((result.is_ok(), former.into_pyobject(expected.py())?.into_any()))
+        })
+    }
+}

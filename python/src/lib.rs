@@ -1,0 +1,57 @@
+//! The extension module of the Python package `unipc`. Each module translates one module of the core: arguments in, a call, a result out.
+//!
+//! The doc comments of classes and methods are the documentation that `help` shows.
+
+#![expect(clippy::wrong_self_convention, reason = "into_fd and the like are the names of Python methods, which take a shared self")]
+
+mod atomic;
+mod buffer;
+mod error;
+mod framed;
+mod handle;
+mod listener;
+mod memory;
+mod mutex;
+mod semaphore;
+mod stream;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// Runs the command unipc with these arguments, the first of which is the program's name; gives its exit status.
+#[pyfunction]
+fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
+    // The command starts itself for its other process.
+    let interpreter = py.import("sys").and_then(|sys| sys.getattr("executable")).and_then(|path| path.extract::<std::ffi::OsString>());
+    let command = interpreter.map(|interpreter| vec![interpreter, "-m".into(), "unipc".into()]).unwrap_or_default();
+    py.detach(|| unipc_cli::run(arguments, command))
+}
+
+#[pymodule]
+mod _unipc {
+    #[pymodule_export]
+    use super::atomic::Atomic;
+    #[pymodule_export]
+    use super::framed::Framed;
+    #[pymodule_export]
+    use super::listener::Listener;
+    #[pymodule_export]
+    use super::main;
+    #[pymodule_export]
+    use super::memory::Memory;
+    #[pymodule_export]
+    use super::mutex::{Guard, Mutex};
+    #[pymodule_export]
+    use super::semaphore::{PosixSemaphore, Semaphore};
+    #[pymodule_export]
+    use super::stream::{Credentials, Stream, create_fifo, pipe, unlink_fifo};
+    #[pymodule_export]
+    use super::wait::{Bound, Stop};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

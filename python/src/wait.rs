@@ -1,0 +1,143 @@
+//! How calls wait: without the interpreter's lock, asking now and then whether they still should, with the stop token that the thread has bound.
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::prelude::*;
+use unipc::{Timeout, Wait};
+
+use crate::error::{Raise, invalid};
+
+thread_local! {
+    static BOUND: RefCell<Vec<unipc::Stop>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether any thread has ever bound a token: most programs do not, and then nobody looks.
+static IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// Seconds, or `None` for ever.
+pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
+    match seconds {
+        None => Ok(Timeout::FOREVER),
+        Some(seconds) if seconds.is_nan() => Err(invalid("a timeout is a number of seconds, or None")),
+        // The conversion saturates: beyond 292 years is for ever, below zero never waits. A part of a nanosecond still is a wait.
+        Some(seconds) => Ok(Timeout::from_nanoseconds((seconds * 1e9).ceil() as i64)),
+    }
+}
+
+/// Runs a call of the core that may wait. `is_open` says whether the object is still there: another thread may close it meanwhile.
+///
+/// A signal's Python handler runs in the main thread alone, so only there a wait is interrupted to run it; if it raises, the wait ends with that.
+pub(crate) fn waiting<R: Send>(
+    py: Python<'_>,
+    seconds: Option<f64>,
+    is_open: &(dyn Fn() -> bool + Sync),
+    call: impl FnOnce(Wait<'_>) -> unipc::Result<R> + Send,
+) -> PyResult<R> {
+    let timeout = timeout(seconds)?;
+    let raised = Mutex::new(None);
+    let is_wanted = || is_open() && (!runs_handlers() || run_handlers(&raised));
+    let stop = bound();
+    let result = py.detach(|| call(Wait::new(timeout, stop.as_ref()).while_wanted(&is_wanted)));
+    // Whatever the result: what a handler has raised must not be lost. A result that came all the same is, as with any other call.
+    if let Some(raised) = raised.into_inner().unwrap_or(None) {
+        return Err(raised);
+    }
+    match result {
+        Err(error) if error.is(unipc::Errno::EINTR) && !is_open() => Err(invalid("closed while it was waited for")),
+        other => other.raise(py),
+    }
+}
+
+/// Whether Python's signal handlers run in this thread: the one that the interpreter was started in, which is the process's first.
+fn runs_handlers() -> bool {
+    // SAFETY: both always succeed.
+    unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
+}
+
+/// Runs the handlers of signals that have come; whether none has raised an exception.
+fn run_handlers(raised: &Mutex<Option<PyErr>>) -> bool {
+    // An interpreter that is ending runs none any more.
+    let Some(result) = Python::try_attach(|py| py.check_signals()) else { return true };
+    match result {
+        Ok(()) => true,
+        Err(error) => {
+            if let Ok(mut place) = raised.lock() {
+                *place = Some(error);
+            }
+            false
+        }
+    }
+}
+
+fn bound() -> Option<unipc::Stop> {
+    if !IN_USE.load(Ordering::Relaxed) {
+        return None;
+    }
+    BOUND.try_with(|bound| bound.borrow().last().cloned()).ok().flatten()
+}
+
+/// A stop token: ends waits from another thread. Each wait of a thread that has bound the token (``with stop.bound():``) then fails with
+/// ``OSError`` of errno ``ECANCELED``, now and until `reset`.
+///
+/// It costs one descriptor. After fork, parent and child share it: a request in either ends the waits of both.
+#[pyclass(frozen, module = "unipc")]
+pub(crate) struct Stop(unipc::Stop);
+
+#[pymethods]
+impl Stop {
+    #[new]
+    fn new(py: Python<'_>) -> PyResult<Stop> {
+        unipc::Stop::new().raise(py).map(Stop)
+    }
+
+    /// Ends every wait that uses the token.
+    fn request(&self) {
+        self.0.request();
+    }
+
+    /// Makes the token usable again. A request that comes at the same time may be lost.
+    fn reset(&self) {
+        self.0.reset();
+    }
+
+    /// Whether a request stands.
+    fn is_requested(&self) -> bool {
+        self.0.is_requested()
+    }
+
+    /// Binds the token to the calling thread for the length of a with statement.
+    fn bound(slf: Py<Self>) -> Bound {
+        Bound(slf)
+    }
+
+    /// A descriptor that is readable while a request stands. It stays the token's.
+    fn fileno(&self) -> i32 {
+        self.0.as_fd().as_raw_fd()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<unipc.Stop requested={}>", if self.0.is_requested() { "True" } else { "False" })
+    }
+}
+
+/// What `Stop.bound` gives.
+#[pyclass(frozen, module = "unipc", name = "_Bound")]
+pub(crate) struct Bound(Py<Stop>);
+
+#[pymethods]
+impl Bound {
+    fn __enter__(&self, py: Python<'_>) -> Py<Stop> {
+        IN_USE.store(true, Ordering::Relaxed);
+        BOUND.with(|bound| bound.borrow_mut().push(self.0.get().0.clone()));
+        self.0.clone_ref(py)
+    }
+
+    #[pyo3(signature = (kind, error, traceback, /))]
+    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
+        let _ = (kind, error, traceback);
+        BOUND.with(|bound| bound.borrow_mut().pop());
+    }
+}

@@ -1,0 +1,79 @@
+"""Every way that processes on a machine talk to each other: streams, shared memory, synchronisation.
+
+Timeouts are in seconds; None waits for ever, 0 does not wait (BlockingIOError), and running out is TimeoutError. What the system refuses is
+the builtin subclass of OSError, with errno and filename; what no errno describes is a subclass of unipc.Error. KeyboardInterrupt ends every
+wait.
+"""
+
+from __future__ import annotations
+
+from unipc._errors import EndOfStream, Error, Forked, Incompatible, InternalError, Truncated, Unavailable, WrongKind, WrongSize
+from unipc._unipc import (
+    Atomic,
+    Credentials,
+    Framed,
+    Guard,
+    Listener,
+    Memory,
+    Mutex,
+    PosixSemaphore,
+    Semaphore,
+    Stop,
+    Stream,
+    __version__,
+    create_fifo,
+    pipe,
+    unlink_fifo,
+)
+
+# Type checkers take it for true; importing it from typing costs more time than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from unipc._structures import c_mutex as c_mutex
+    from unipc._structures import c_semaphore as c_semaphore
+
+__all__ = [
+    "Atomic",
+    "Credentials",
+    "EndOfStream",
+    "Error",
+    "Forked",
+    "Framed",
+    "Guard",
+    "Incompatible",
+    "InternalError",
+    "Listener",
+    "Memory",
+    "Mutex",
+    "PosixSemaphore",
+    "Semaphore",
+    "Stop",
+    "Stream",
+    "Truncated",
+    "Unavailable",
+    "WrongKind",
+    "WrongSize",
+    "__version__",
+    "c_mutex",
+    "c_semaphore",
+    "create_fifo",
+    "get_include",
+    "pipe",
+    "unlink_fifo",
+]
+
+
+def get_include() -> str:
+    """The directory of unipc.h and unipc.hpp, for compilers."""
+    import os.path
+
+    return os.path.join(os.path.dirname(__file__), "include")
+
+
+def __getattr__(name: str) -> object:
+    # ctypes costs time as well, and few need it.
+    if name in ("c_mutex", "c_semaphore"):
+        import unipc._structures
+
+        return getattr(unipc._structures, name)
+    raise AttributeError(f"module 'unipc' has no attribute {name!r}")

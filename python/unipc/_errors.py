@@ -1,0 +1,52 @@
+"""Failures that no errno describes."""
+
+from __future__ import annotations
+
+
+class Error(OSError):
+    """A failure that no errno describes; `errno` is None.
+
+    code is the number that the C library returns, strerror says what was tried and why it failed, filename is the object's name or None.
+    """
+
+    code: int
+
+    def __init__(self, code: int, strerror: str, filename: str | None = None) -> None:
+        super().__init__(code, strerror, filename)
+        self.code = code
+        self.errno = None
+
+    def __str__(self) -> str:
+        return str(self.strerror) if self.filename is None else f"{self.strerror}: {self.filename!r}"
+
+
+class EndOfStream(Error, EOFError):
+    """The other side has ended: nothing more will come."""
+
+
+class Truncated(Error, EOFError):
+    """The stream ended inside a message, or inside what was to be read whole."""
+
+
+class Forked(Error):
+    """The handle was made by the parent process and does not work in a child made by fork."""
+
+
+class InternalError(Error):
+    """A bug in this library was caught at its border."""
+
+
+class Unavailable(Error):
+    """This build or this system cannot do it."""
+
+
+class WrongKind(Error):
+    """The name belongs to an object of another kind: a file that is no FIFO, no socket, no memory."""
+
+
+class WrongSize(Error):
+    """The object is smaller than what was asked for."""
+
+
+class Incompatible(Error):
+    """An object in memory was made by another ABI, is of another kind, or belongs to another pid namespace."""

@@ -1,0 +1,15 @@
+"""The in-place objects as fields of ctypes structures."""
+
+import ctypes
+
+
+class c_mutex(ctypes.Structure):  # noqa: N801 - as ctypes names its types
+    """Room for a unipc_mutex: Mutex.from_buffer(structure.field) is the mutex."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 16)]
+
+
+class c_semaphore(ctypes.Structure):  # noqa: N801
+    """Room for a unipc_semaphore: Semaphore.from_buffer(structure.field) is the semaphore."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 64)]
