@@ -1,0 +1,103 @@
+//! What is measured: each mechanism, in each of its metrics, sizes and placements.
+
+/// What the numbers of a case are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// There and back, in nanoseconds.
+    RoundTrip,
+    /// One way, messages per second.
+    Rate,
+    /// Nanoseconds per operation.
+    Operation,
+}
+
+impl Metric {
+    /// The name in the results and on the workers' command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::RoundTrip => "round_trip_ns",
+            Metric::Rate => "messages_per_s",
+            Metric::Operation => "ns_per_op",
+        }
+    }
+
+    /// The metric's number for a sample that took `nanoseconds` for `batch` operations.
+    pub fn value(self, nanoseconds: f64, batch: usize) -> f64 {
+        match self {
+            Metric::RoundTrip | Metric::Operation => nanoseconds / batch as f64,
+            Metric::Rate => batch as f64 * 1e9 / nanoseconds.max(1.0),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub mechanism: &'static str,
+    pub metric: Metric,
+    /// Bytes of a message; 0 where there is none.
+    pub size: usize,
+    /// 1: both processes on one CPU; 2: each on its own.
+    pub cores: usize,
+    /// Operations in a sample.
+    pub batch: usize,
+}
+
+const STREAMS: [&str; 4] = ["pipe", "fifo", "unix", "tcp"];
+const SIZES: [usize; 2] = [64, 65536];
+
+/// Operations that are too short for the clock are timed by the thousand. Those that two processes fight for are timed over several of the
+/// scheduler's time slices, or one core would show one process alone.
+const BATCH: usize = 1000;
+const CONTENDED_BATCH: usize = 100_000;
+
+/// A batch of messages is so long that the one acknowledgement at its end does not count.
+fn messages_in_batch(size: usize) -> usize {
+    if size < 4096 { 5000 } else { 200 }
+}
+
+impl Case {
+    pub fn has_peer(&self) -> bool {
+        self.metric != Metric::Operation || self.mechanism == "mutex-contended"
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.size > 0
+    }
+
+    /// Whether somebody who says `name` means this case: the mechanism, or a variant of it.
+    pub fn belongs_to(&self, name: &str) -> bool {
+        self.mechanism.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// What one reads in the table.
+    pub fn title(&self) -> &'static str {
+        match (self.metric, self.mechanism) {
+            (Metric::RoundTrip, _) => "round trip",
+            (Metric::Rate, _) => "one way, per second",
+            (Metric::Operation, "mutex") => "lock and unlock",
+            (Metric::Operation, "mutex-contended") => "lock and unlock, two at it",
+            (Metric::Operation, _) => "post and wait",
+        }
+    }
+}
+
+/// Every case, those of a mechanism together.
+pub fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for mechanism in STREAMS {
+        for metric in [Metric::RoundTrip, Metric::Rate] {
+            for size in SIZES {
+                let batch = if metric == Metric::Rate { messages_in_batch(size) } else { 1 };
+                cases.extend([1, 2].map(|cores| Case { mechanism, metric, size, cores, batch }));
+            }
+        }
+    }
+    let in_memory = |mechanism, metric, cores, batch| Case { mechanism, metric, size: 0, cores, batch };
+    cases.push(in_memory("mutex", Metric::Operation, 1, BATCH));
+    cases.extend([1, 2].map(|cores| in_memory("mutex-contended", Metric::Operation, cores, CONTENDED_BATCH)));
+    for mechanism in ["semaphore", "posix-semaphore"] {
+        cases.push(in_memory(mechanism, Metric::Operation, 1, BATCH));
+        cases.extend([1, 2].map(|cores| in_memory(mechanism, Metric::RoundTrip, cores, 1)));
+    }
+    cases
+}

@@ -1,0 +1,131 @@
+//! The workers: what each is compared with, and the commands that start them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::case::Case;
+use crate::place::Place;
+use crate::root;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contestant {
+    RawC,
+    C,
+    Rust,
+    RawPython,
+    Python,
+}
+
+/// In the order in which the first round runs them.
+pub const ALL: [Contestant; 5] = [Contestant::RawC, Contestant::C, Contestant::Rust, Contestant::RawPython, Contestant::Python];
+
+impl Contestant {
+    pub fn title(self) -> &'static str {
+        match self {
+            Contestant::RawC => "raw C",
+            Contestant::C => "C ABI",
+            Contestant::Rust => "Rust",
+            Contestant::RawPython => "raw Python",
+            Contestant::Python => "Python",
+        }
+    }
+
+    /// The language in the results; the references have none.
+    pub fn language(self) -> Option<&'static str> {
+        match self {
+            Contestant::RawC | Contestant::RawPython => None,
+            Contestant::C => Some("c"),
+            Contestant::Rust => Some("rust"),
+            Contestant::Python => Some("python"),
+        }
+    }
+
+    /// Python itself has no lock or semaphore between processes that do not descend from one another.
+    pub fn runs(self, case: &Case) -> bool {
+        self != Contestant::RawPython || case.is_stream()
+    }
+
+    /// Whom it is compared with.
+    pub fn reference(self, case: &Case) -> Contestant {
+        if self == Contestant::Python && case.is_stream() { Contestant::RawPython } else { Contestant::RawC }
+    }
+}
+
+/// The calls that a reference makes.
+pub fn calls(reference: Contestant, case: &Case) -> &'static str {
+    match (reference, case.mechanism) {
+        (Contestant::RawPython, "pipe" | "fifo") => "raw Python: os.write, os.read",
+        (Contestant::RawPython, _) => "raw Python: socket.sendall, socket.recv_into",
+        (_, "pipe" | "fifo") => "raw C: write, read",
+        (_, "unix" | "tcp") => "raw C: send, recv",
+        (_, "semaphore") => "raw C: sem_post, sem_wait in shared memory",
+        (_, "posix-semaphore") => "raw C: sem_post, sem_wait of sem_open",
+        _ => "raw C: robust process-shared pthread_mutex_lock, pthread_mutex_unlock",
+    }
+}
+
+/// The programs, ready to be started.
+#[derive(Debug)]
+pub struct Contestants {
+    raw_c: PathBuf,
+    c: PathBuf,
+    rust: PathBuf,
+    python: Option<PathBuf>,
+}
+
+impl Contestants {
+    /// Compiles the C workers, the one of the library against its shared form, as users link it.
+    pub fn prepare(place: &Place, libraries: Option<&Path>, python: Option<&Path>) -> Result<Contestants, String> {
+        let rust = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+        let libraries = libraries.or(rust.parent()).unwrap_or(Path::new("."));
+        let shared = libraries.join("libunipc.so");
+        let shared = shared.canonicalize().map_err(|error| format!("{}: {error}", shared.display()))?;
+        // Programs look for the library by its soname, which it gets when it is installed.
+        let library = place.path().join("lib");
+        let linked = std::fs::create_dir(&library).and_then(|()| std::os::unix::fs::symlink(&shared, library.join("libunipc.so.0")));
+        linked.map_err(|error| format!("{}: {error}", library.display()))?;
+
+        let (raw_c, c) = (place.path().join("raw"), place.path().join("capi"));
+        compile("raw.c", &raw_c, &["-pthread".into()])?;
+        let include = format!("-I{}", root().join("include").display());
+        compile("capi.c", &c, &[include, shared.display().to_string(), format!("-Wl,-rpath,{}", library.display())])?;
+        Ok(Contestants { raw_c, c, rust, python: python.map(Path::to_owned) })
+    }
+
+    pub fn present(&self) -> impl Iterator<Item = Contestant> {
+        let has_python = self.python.is_some();
+        ALL.into_iter().filter(move |who| has_python || !matches!(who, Contestant::RawPython | Contestant::Python))
+    }
+
+    /// The command that measures a case: `samples` samples, on these CPUs.
+    pub fn command(&self, who: Contestant, case: &Case, samples: usize, cpus: (usize, usize)) -> Command {
+        let mut command = match (who, &self.python) {
+            (Contestant::RawC, _) => Command::new(&self.raw_c),
+            (Contestant::C, _) => Command::new(&self.c),
+            (Contestant::RawPython, Some(python)) => script(python, "raw.py"),
+            (Contestant::Python, Some(python)) => script(python, "wheel.py"),
+            _ => {
+                let mut command = Command::new(&self.rust);
+                command.arg("worker");
+                command
+            }
+        };
+        command.args([case.mechanism, case.metric.name()]).args([case.size, cpus.0, cpus.1, samples, case.batch].map(|n| n.to_string()));
+        command
+    }
+}
+
+fn script(python: &Path, name: &str) -> Command {
+    let mut command = Command::new(python);
+    // Nothing is written into the source tree.
+    command.arg("-B").arg(root().join("bench/python").join(name));
+    command
+}
+
+fn compile(source: &str, program: &Path, more: &[String]) -> Result<(), String> {
+    let mut command = Command::new("cc");
+    command.args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+    command.arg(root().join("bench/c").join(source)).arg("-o").arg(program).args(more);
+    let status = command.status().map_err(|error| format!("cc cannot be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{source} cannot be compiled")) }
+}

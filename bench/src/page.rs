@@ -1,0 +1,59 @@
+//! The page docs/measured.md, which `make bench` writes.
+
+use crate::case::Case;
+use crate::machine::Machine;
+use crate::measure::{Plan, Results};
+use crate::row::Row;
+use crate::table::{MARK, Table, tables};
+
+const HEAD: &str = "# Measured\n\n\
+What unipc costs beside the bare calls of the system, in each language. `make bench` measures it again, on your machine, in about five minutes, and\n\
+puts every number into `target/bench.json`; `make bench BENCH=--write-docs` writes this page, too.\n";
+
+const METHOD: &str = "## How\n\n\
+- Two real processes, each pinned to a CPU; *cores* says whether they share one (1) or have one each (2). All of them wait in the kernel, none spins.\n\
+- *raw C* is what a careful C programmer writes without a library: `write` and `read`, `send` and `recv`, a robust process-shared\n  \
+  `pthread_mutex_t`, `sem_t`. *raw Python* is `os.write` and `os.read`, the methods of `socket`. All waits of unipc are for ever, which is what the bare\n  \
+  calls do. The programs are in `bench/`.\n\
+- **ratio** is that to raw C, for streams in Python that to raw Python. Above 1 is always slower, also where more per second is better.\n\
+- In each round every language runs each case once, next to its reference, in an order that rotates; so what drifts, drifts for all. A number is the median\n  \
+  over the rounds of each round's median.\n\
+- A ratio has the mark `!` if it is above 1.03 and the difference is larger than the spread: the distance between the first and the third quarter of\n  \
+  the rounds, of either side.\n\
+- Every message carries its number in its first and last byte, and is looked at by the receiver; before the clock runs, one message is compared byte by\n  \
+  byte. *One way* ends when the receiver says that it has read all of a batch.\n\
+- *Two at it*: both processes add to one number under the lock, without a pause, until it is reached; the time is that of one addition.\n\
+- Below a microsecond, a sample is a thousand operations.\n";
+
+fn markdown(table: &Table) -> String {
+    let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
+    let ruler: Vec<&str> = (0..table.titles.len()).map(|column| if column == 0 { "---" } else { "---:" }).collect();
+    let mut text = format!("\n### {}\n\n", table.mechanism);
+    text += &line(table.titles.clone());
+    text += &format!("|{}|\n", ruler.join("|"));
+    for cells in &table.lines {
+        text += &line(cells.iter().map(String::as_str).collect());
+    }
+    text
+}
+
+fn place(machine: &Machine, plan: &Plan) -> String {
+    let python = machine.python.as_deref().unwrap_or("no Python");
+    let other = machine.cpus.1.map_or_else(|| "no other".to_owned(), |cpu| cpu.to_string());
+    format!(
+        "## Where\n\n{}, {} cores (CPU {} and {other} were used); Linux {}; {}; {}; {python}; {}. {} rounds.\n",
+        machine.cpu, machine.cores, machine.cpus.0, machine.kernel, machine.rustc, machine.cc, machine.date, plan.rounds
+    )
+}
+
+/// How many ratios there are, and how many of them have the mark.
+fn summary(rows: &[Row]) -> String {
+    let marked = rows.iter().filter(|row| row.is_notable()).count();
+    format!("{} ratios; {marked} of them have the mark `{MARK}`.\n", rows.len())
+}
+
+/// The whole page.
+pub fn page(machine: &Machine, plan: &Plan, cases: &[Case], results: &Results, rows: &[Row]) -> String {
+    let tables: String = tables(cases, results, rows).iter().map(markdown).collect();
+    [HEAD, METHOD, &place(machine, plan), &format!("## What\n\n{}{tables}", summary(rows))].join("\n")
+}

@@ -1,0 +1,69 @@
+//! The measurement runs, in its shortest form, and its results have the shape that others read. No speed is asserted.
+
+use std::process::Command;
+
+use serde_json::Value;
+use unipc_tests::{Leaks, TemporaryDirectory, libraries, output, run};
+
+fn bench() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unipc-bench"));
+    command.arg("--libraries").arg(&libraries().directory).args(["--rounds", "1", "--budget", "1"]);
+    command
+}
+
+const FIELDS: [&str; 13] =
+    ["mechanism", "language", "size", "cores", "wait", "metric", "p50", "p99", "p999", "spread", "reference", "reference_p50", "ratio"];
+
+fn check(row: &Value) {
+    let fields = row.as_object().unwrap_or_else(|| panic!("{row}"));
+    assert_eq!(fields.len(), FIELDS.len(), "{row}");
+    assert!(FIELDS.iter().all(|name| fields.contains_key(*name)), "{row}");
+    assert!(["c", "rust"].contains(&row["language"].as_str().expect("text")), "{row}");
+    assert!([1, 2].contains(&row["cores"].as_u64().expect("a number")), "{row}");
+    assert!(["round_trip_ns", "messages_per_s", "ns_per_op"].contains(&row["metric"].as_str().expect("text")), "{row}");
+    assert!(row["reference"].as_str().expect("text").starts_with("raw C"), "{row}");
+    for name in ["p50", "p99", "p999", "reference_p50", "ratio"] {
+        assert!(row[name].as_f64().expect("a number") > 0.0, "{name}: {row}");
+    }
+    assert!(row["spread"].as_f64().expect("a number") >= 0.0, "{row}");
+}
+
+#[test]
+fn every_case_is_measured_and_nothing_is_left() {
+    libraries();
+    let directory = TemporaryDirectory::new();
+    let _leaks = Leaks::watch();
+    let json = directory.path().join("bench.json");
+    let table = run(bench().arg("--json").arg(&json));
+    let text = std::fs::read_to_string(&json).expect("the results are written");
+    let results: Value = serde_json::from_str(&text).expect("the results are JSON");
+    for name in ["cpu", "cores", "kernel", "date", "rustc", "cc", "python"] {
+        assert!(results["machine"].get(name).is_some(), "{name}: {}", results["machine"]);
+    }
+    let rows = results["rows"].as_array().expect("rows are a list");
+    rows.iter().for_each(check);
+    for mechanism in ["pipe", "fifo", "unix", "tcp", "mutex", "mutex-contended", "semaphore", "posix-semaphore"] {
+        assert!(table.lines().any(|line| line == mechanism), "{mechanism}: {table}");
+        for language in ["c", "rust"] {
+            assert!(rows.iter().any(|row| row["mechanism"] == mechanism && row["language"] == language), "{mechanism} {language}");
+        }
+    }
+    let on_one_core = rows.iter().filter(|row| row["cores"] == 1).count();
+    assert_eq!(on_one_core, 2 * (4 * 4 + 2 + 2 * 2), "{table}");
+}
+
+#[test]
+fn one_mechanism_as_a_page() {
+    let directory = TemporaryDirectory::new();
+    let page = run(bench().args(["--only", "mutex", "--markdown", "--json"]).arg(directory.path().join("bench.json")));
+    assert!(page.starts_with("# Measured") && page.contains("make bench"), "{page}");
+    assert!(page.contains("### mutex\n") && page.contains("### mutex-contended\n") && !page.contains("### pipe"), "{page}");
+    assert!(page.contains("| what | size | cores | raw C | C ABI | ratio | Rust | ratio |"), "{page}");
+}
+
+#[test]
+fn an_unknown_mechanism_is_an_error_that_lists_what_there_is() {
+    let result = output(bench().args(["--only", "telepathy"]));
+    let text = String::from_utf8_lossy(&result.stderr);
+    assert!(!result.status.success() && text.contains("telepathy") && text.contains("posix-semaphore"), "{text}");
+}
