@@ -1,0 +1,323 @@
+/* The C peer of the crossing tests: every role by the C ABI. */
+#define _GNU_SOURCE
+#include <unipc.h>
+
+#include "check.h"
+#include "peer.h"
+
+#define PATIENCE (SECONDS * UNIPC_SECOND)
+
+static unsigned char data[BYTES > CUT ? BYTES : CUT], echo[LARGEST];
+
+/* ---- one mutex and what it guards ---- */
+
+typedef struct counter {
+  unipc_mutex lock;
+  volatile int64_t value, backup;
+} counter;
+
+static unipc_memory *counter_memory;
+
+static counter *open_counter(const char *name) {
+  unipc_memory_options options = UNIPC_MEMORY_OPTIONS_INIT;
+  options.size = sizeof(counter);
+  CHECK_EQUAL(unipc_memory_open_or_create_posix(name, &options, &counter_memory), 0);
+  return unipc_memory_address(counter_memory);
+}
+
+/* Ten times it sleeps while it holds the mutex, so that the other one meets it held, however fast the two are. */
+static void count(char **arguments) {
+  static const struct timespec moment = {0, 1000000};
+  counter *shared = open_counter(arguments[0]);
+  int times = atoi(arguments[1]), taken_turns = 0;
+  int64_t last = 0;
+  say("ready");
+  await_go();
+  for (int i = 0; i < times; i++) {
+    CHECK_EQUAL(unipc_mutex_lock(&shared->lock, PATIENCE), 0);
+    int64_t seen = shared->value;
+    if (i % (times / 10) == 0) nanosleep(&moment, NULL);
+    if (i > 0 && seen != last) taken_turns++;
+    last = seen + 1;
+    shared->value = last;
+    CHECK_EQUAL(unipc_mutex_unlock(&shared->lock), 0);
+  }
+  printf("counted %d\n", taken_turns);
+  unipc_memory_close(counter_memory);
+}
+
+static void hold(char **arguments) {
+  counter *shared = open_counter(arguments[0]);
+  CHECK_EQUAL(unipc_mutex_lock(&shared->lock, PATIENCE), 0);
+  shared->backup = shared->value;
+  shared->value = -1;
+  say("locked");
+  await_death();
+}
+
+static void recover(char **arguments) {
+  counter *shared = open_counter(arguments[0]);
+  CHECK_EQUAL(unipc_mutex_try_lock(&shared->lock), -EAGAIN);
+  say("waiting");
+  CHECK_EQUAL(unipc_mutex_lock(&shared->lock, PATIENCE), -EOWNERDEAD);
+  CHECK_EQUAL(unipc_mutex_try_lock(&shared->lock), -EOWNERDEAD);
+  CHECK_EQUAL(unipc_mutex_lock_recover(&shared->lock, PATIENCE), UNIPC_NEEDS_REPAIR);
+  CHECK_EQUAL(shared->value, -1);
+  shared->value = shared->backup;
+  CHECK_EQUAL(unipc_mutex_mark_consistent(&shared->lock), 0);
+  CHECK_EQUAL(unipc_mutex_unlock(&shared->lock), 0);
+  say("repaired");
+  unipc_memory_close(counter_memory);
+}
+
+static void clean(char **arguments) {
+  counter *shared = open_counter(arguments[0]);
+  CHECK_EQUAL(unipc_mutex_lock(&shared->lock, PATIENCE), 0);
+  CHECK_EQUAL(shared->value, atoi(arguments[1]));
+  CHECK_EQUAL(unipc_mutex_unlock(&shared->lock), 0);
+  CHECK_EQUAL(unipc_mutex_lock_recover(&shared->lock, PATIENCE), 0);
+  CHECK_EQUAL(unipc_mutex_unlock(&shared->lock), 0);
+  unipc_memory_close(counter_memory);
+}
+
+/* ---- messages ---- */
+
+static unipc_framed *frame(unipc_stream *stream) {
+  unipc_framed *framed;
+  CHECK_EQUAL(unipc_framed_create(stream, NULL, &framed), 0);
+  return framed;
+}
+
+static void send_filled(unipc_framed *framed, size_t size, size_t salt) {
+  fill(data, size, salt);
+  CHECK_EQUAL(unipc_framed_send(framed, data, size, PATIENCE), 0);
+}
+
+/* Leaves the message in `echo`. */
+static void receive_filled(unipc_framed *framed, size_t size, size_t salt) {
+  CHECK_EQUAL(unipc_framed_receive(framed, echo, sizeof echo, PATIENCE, NULL), size);
+  CHECK(is_filled(echo, size, salt));
+}
+
+static ptrdiff_t receive(unipc_framed *framed) { return unipc_framed_receive(framed, data, sizeof data, PATIENCE, NULL); }
+
+/* ---- one FIFO ---- */
+
+static unipc_stream *open_reader(const char *path) {
+  unipc_stream *stream;
+  CHECK_EQUAL(unipc_stream_open_or_create_fifo_reader(path, NULL, PATIENCE, &stream), 0);
+  return stream;
+}
+
+static unipc_stream *open_writer(const char *path) {
+  unipc_stream *stream;
+  unipc_fifo_options options = UNIPC_FIFO_OPTIONS_INIT;
+  options.wait_for_creator = PATIENCE;
+  CHECK_EQUAL(unipc_stream_open_fifo_writer(path, &options, PATIENCE, &stream), 0);
+  return stream;
+}
+
+static void fifo_read(char **arguments) {
+  unipc_stream *stream = open_reader(arguments[0]);
+  CHECK_EQUAL(unipc_stream_read_exact(stream, data, BYTES, PATIENCE, NULL), 0);
+  CHECK(is_filled(data, BYTES, SALT_BYTES));
+  unipc_framed *framed = frame(stream);
+  for (size_t i = 0; i < SIZES; i++) receive_filled(framed, sizes[i], SALT_FRAMES + i);
+  CHECK_EQUAL(receive(framed), UNIPC_END);
+  CHECK_EQUAL(receive(framed), UNIPC_END);
+  unipc_framed_close(framed);
+  CHECK_EQUAL(unipc_fifo_unlink(arguments[0]), 0);
+}
+
+static void fifo_write(char **arguments) {
+  unipc_stream *stream = open_writer(arguments[0]);
+  fill(data, BYTES, SALT_BYTES);
+  CHECK_EQUAL(unipc_stream_write_all(stream, data, BYTES, PATIENCE, NULL), 0);
+  unipc_framed *framed = frame(stream);
+  for (size_t i = 0; i < SIZES; i++) send_filled(framed, sizes[i], SALT_FRAMES + i);
+  unipc_framed_close(framed);
+}
+
+static void fifo_read_cut(char **arguments) {
+  unipc_framed *framed = frame(open_reader(arguments[0]));
+  say("open");
+  await_go();
+  receive_filled(framed, 5, SALT_FRAMES);
+  CHECK_EQUAL(receive(framed), UNIPC_TRUNCATED);
+  CHECK_EQUAL(receive(framed), -EBADMSG);
+  unipc_framed_close(framed);
+  CHECK_EQUAL(unipc_fifo_unlink(arguments[0]), 0);
+}
+
+static void fifo_write_cut(char **arguments) {
+  unipc_framed *framed = frame(open_writer(arguments[0]));
+  send_filled(framed, 5, SALT_FRAMES);
+  /* Nobody reads: what does not fit into the FIFO is kept, and lost with the process. */
+  fill(data, CUT, SALT_FRAMES);
+  CHECK_EQUAL(unipc_framed_send(framed, data, CUT, 20 * UNIPC_MILLISECOND), 0);
+  say("cut");
+  await_death();
+}
+
+/* ---- one Unix socket ---- */
+
+static unipc_listener *listen_at(const char *path) {
+  unipc_listener *listener;
+  CHECK_EQUAL(unipc_listener_open_unix(path, NULL, &listener), 0);
+  say("listening");
+  return listener;
+}
+
+static unipc_stream *accept_from(unipc_listener *listener) {
+  unipc_stream *stream;
+  CHECK_EQUAL(unipc_listener_accept(listener, PATIENCE, &stream), 0);
+  return stream;
+}
+
+static unipc_stream *connect_to(const char *path) {
+  unipc_stream *stream;
+  unipc_unix_connect_options options = UNIPC_UNIX_CONNECT_OPTIONS_INIT;
+  options.wait_for_listener = 1;
+  CHECK_EQUAL(unipc_stream_connect_unix(path, &options, PATIENCE, &stream), 0);
+  return stream;
+}
+
+static void tell_peer(unipc_stream *stream) {
+  unipc_credentials peer = UNIPC_CREDENTIALS_INIT;
+  CHECK_EQUAL(unipc_stream_peer_credentials(stream, &peer), 0);
+  CHECK_EQUAL(peer.uid, geteuid());
+  printf("peer %d\n", (int)peer.pid);
+  fflush(stdout);
+}
+
+static void unix_serve(char **arguments) {
+  unipc_listener *listener = listen_at(arguments[0]);
+  unipc_stream *stream = accept_from(listener);
+  tell_peer(stream);
+  unipc_framed *framed = frame(stream);
+  for (size_t i = 0; i < SIZES; i++) {
+    receive_filled(framed, sizes[i], SALT_TO_SERVER + i);
+    CHECK_EQUAL(unipc_framed_send(framed, echo, sizes[i], PATIENCE), 0);
+  }
+  for (size_t i = 0; i < SIZES; i++) {
+    send_filled(framed, sizes[i], SALT_TO_CLIENT + i);
+    receive_filled(framed, sizes[i], SALT_TO_CLIENT + i);
+  }
+  CHECK_EQUAL(receive(framed), UNIPC_END);
+  /* The client has ended its direction alone. */
+  stream = unipc_framed_into_stream(framed);
+  CHECK_EQUAL(unipc_stream_write_all(stream, "last", 4, PATIENCE, NULL), 0);
+  unipc_stream_close(stream);
+  unipc_listener_close(listener);
+}
+
+static void unix_connect(char **arguments) {
+  unipc_stream *stream = connect_to(arguments[0]);
+  tell_peer(stream);
+  unipc_framed *framed = frame(stream);
+  for (size_t i = 0; i < SIZES; i++) {
+    send_filled(framed, sizes[i], SALT_TO_SERVER + i);
+    receive_filled(framed, sizes[i], SALT_TO_SERVER + i);
+  }
+  for (size_t i = 0; i < SIZES; i++) {
+    receive_filled(framed, sizes[i], SALT_TO_CLIENT + i);
+    CHECK_EQUAL(unipc_framed_send(framed, echo, sizes[i], PATIENCE), 0);
+  }
+  stream = unipc_framed_into_stream(framed);
+  CHECK_EQUAL(unipc_stream_shutdown(stream, UNIPC_SHUTDOWN_WRITE), 0);
+  CHECK_EQUAL(unipc_stream_read_exact(stream, data, 4, PATIENCE, NULL), 0);
+  CHECK(memcmp(data, "last", 4) == 0);
+  CHECK_EQUAL(unipc_stream_read(stream, data, 1, PATIENCE), 0);
+  unipc_stream_close(stream);
+}
+
+/* Takes one message, and leaves what else there is unread. */
+static void unix_serve_hold(char **arguments) {
+  unipc_framed *framed = frame(accept_from(listen_at(arguments[0])));
+  receive_filled(framed, 5, SALT_TO_SERVER);
+  say("served");
+  await_death();
+}
+
+/* A server that dies with something unread resets the connection; else it ends. */
+static void unix_lose(char **arguments) {
+  int messages = atoi(arguments[1]);
+  unipc_framed *framed = frame(connect_to(arguments[0]));
+  for (int i = 0; i < messages; i++) send_filled(framed, 5, SALT_TO_SERVER);
+  say("sent");
+  CHECK_EQUAL(receive(framed), messages == 1 ? UNIPC_END : -ECONNRESET);
+  unipc_framed_close(framed);
+}
+
+/* ---- one memory and one named semaphore ---- */
+
+static void memory_write(char **arguments) {
+  unipc_memory *memory;
+  unipc_posix_semaphore *filled;
+  unipc_memory_options options = UNIPC_MEMORY_OPTIONS_INIT;
+  options.size = PAGE;
+  CHECK_EQUAL(unipc_memory_create_posix(arguments[0], &options, &memory), 0);
+  CHECK_EQUAL(unipc_posix_semaphore_create(arguments[0], NULL, &filled), 0);
+  say("created");
+  await_go();
+  fill(data, PAGE, SALT_MEMORY);
+  CHECK_EQUAL(unipc_memory_write(memory, 0, data, PAGE), 0);
+  CHECK_EQUAL(unipc_posix_semaphore_post(filled), 0);
+  say("posted");
+  await_go();
+  CHECK_EQUAL(unipc_memory_unlink_posix(arguments[0]), -ENOENT); /* the reader has done it */
+  CHECK_EQUAL(unipc_posix_semaphore_unlink(arguments[0]), 0);
+  unipc_posix_semaphore_close(filled);
+  unipc_memory_close(memory);
+}
+
+static void memory_read(char **arguments) {
+  unipc_memory *memory;
+  unipc_posix_semaphore *filled;
+  unipc_memory_options options = UNIPC_MEMORY_OPTIONS_INIT;
+  unipc_posix_semaphore_options semaphore_options = UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT;
+  CHECK_EQUAL(unipc_memory_open_posix(arguments[0], NULL, &memory), -ENOENT);
+  CHECK_EQUAL(unipc_posix_semaphore_open(arguments[0], NULL, &filled), -ENOENT);
+  say("starting");
+  options.size = PAGE;
+  options.wait_for_creator = PATIENCE;
+  semaphore_options.wait_for_creator = PATIENCE;
+  CHECK_EQUAL(unipc_memory_open_posix(arguments[0], &options, &memory), 0);
+  CHECK_EQUAL(unipc_posix_semaphore_open(arguments[0], &semaphore_options, &filled), 0);
+  CHECK_EQUAL(unipc_posix_semaphore_try_wait(filled), -EAGAIN);
+  say("opened");
+  CHECK_EQUAL(unipc_posix_semaphore_wait(filled, PATIENCE), 0);
+  CHECK_EQUAL(unipc_memory_size(memory), PAGE);
+  CHECK_EQUAL(unipc_memory_read(memory, 0, data, PAGE), 0);
+  CHECK(is_filled(data, PAGE, SALT_MEMORY));
+  CHECK_EQUAL(unipc_posix_semaphore_wait(filled, 20 * UNIPC_MILLISECOND), -ETIMEDOUT); /* it was one unit */
+  CHECK_EQUAL(unipc_memory_unlink_posix(arguments[0]), 0);
+  say("read");
+  unipc_posix_semaphore_close(filled);
+  unipc_memory_close(memory);
+}
+
+static const role roles[] = {
+    {"count", count, 2},
+    {"hold", hold, 1},
+    {"recover", recover, 1},
+    {"clean", clean, 2},
+    {"fifo-read", fifo_read, 1},
+    {"fifo-write", fifo_write, 1},
+    {"fifo-read-cut", fifo_read_cut, 1},
+    {"fifo-write-cut", fifo_write_cut, 1},
+    {"unix-serve", unix_serve, 1},
+    {"unix-connect", unix_connect, 1},
+    {"unix-serve-hold", unix_serve_hold, 1},
+    {"unix-lose", unix_lose, 2},
+    {"memory-write", memory_write, 1},
+    {"memory-read", memory_read, 1},
+    {NULL, NULL, 0},
+};
+
+int main(int argc, char **argv) {
+  house before = house_now();
+  int status = play(roles, argc, argv);
+  house_check(before);
+  return status;
+}
