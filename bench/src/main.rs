@@ -16,6 +16,7 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -75,8 +76,12 @@ struct Run {
 
 impl Run {
     fn plan(&self) -> measure::Plan {
-        let (rounds, budget) = if self.quick { (3, 15) } else { (11, 80) };
-        measure::Plan { rounds: self.rounds.unwrap_or(rounds), budget_ms: self.budget.unwrap_or(budget) }
+        let (rounds, budget_ms, seconds) = if self.quick { (3, 15, 45) } else { (11, 50, 330) };
+        measure::Plan {
+            rounds: self.rounds.unwrap_or(rounds),
+            budget_ms: self.budget.unwrap_or(budget_ms),
+            limit: Duration::from_secs(seconds),
+        }
     }
 
     /// The cases that are asked for and that this machine can run.
@@ -125,7 +130,7 @@ fn run(arguments: &Run) -> Result<bool, String> {
     let results = measure::run(&plan, &cases, &contestants, &machine, &place);
     let rows = row::rows(&cases, &results);
     write(&arguments.json, &document(&machine, &rows))?;
-    let page = page::page(&machine, &plan, &cases, &results, &rows);
+    let page = page::page(&machine, &cases, &results, &rows);
     if arguments.write_docs && results.failures.is_empty() {
         write(&root().join("docs/measured.md"), &page)?;
     }

@@ -1,6 +1,6 @@
 //! The interleaved run.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::case::{Case, Metric};
 use crate::contestant::{Contestant, Contestants};
@@ -18,7 +18,10 @@ const FEWEST_SAMPLES: usize = 3;
 #[derive(Debug)]
 pub struct Plan {
     pub rounds: u32,
+    /// How long one worker may measure.
     pub budget_ms: u64,
+    /// No further round begins that would probably end after this.
+    pub limit: Duration,
 }
 
 /// What one contestant took for one case.
@@ -36,6 +39,7 @@ pub struct Result {
 #[derive(Debug)]
 pub struct Results {
     pub list: Vec<Result>,
+    pub rounds: usize,
     pub failures: Vec<String>,
 }
 
@@ -101,6 +105,7 @@ fn samples(plan: &Plan, case: usize, list: &[Result]) -> usize {
 /// Runs every case in every language once, then all of that again, round after round. The order rotates, so that nobody always comes first or always
 /// behind the same other.
 pub fn run(plan: &Plan, cases: &[Case], contestants: &Contestants, machine: &Machine, place: &Place) -> Results {
+    let start = Instant::now();
     let mut runner = Runner { cases, contestants, machine, place, failures: Vec::new() };
     let mut list = Vec::new();
     for (number, case) in cases.iter().enumerate() {
@@ -116,16 +121,27 @@ pub fn run(plan: &Plan, cases: &[Case], contestants: &Contestants, machine: &Mac
         }
     }
     let samples: Vec<usize> = (0..cases.len()).map(|case| samples(plan, case, &list)).collect();
-    for round in 0..plan.rounds as usize {
-        eprintln!("unipc-bench: round {} of {}", round + 1, plan.rounds);
-        for of_case in list.chunk_by_mut(|one, next| one.case == next.case) {
-            for turn in 0..of_case.len() {
-                let result = &mut of_case[(turn + round) % of_case.len()];
-                if let Some(times) = runner.run(result, samples[result.case]) {
-                    result.rounds.push(times);
-                }
+    let mut rounds = 0;
+    while rounds < plan.rounds as usize {
+        let start_of_round = Instant::now();
+        eprintln!("unipc-bench: round {} of {}", rounds + 1, plan.rounds);
+        run_round(&mut runner, &mut list, &samples, rounds);
+        rounds += 1;
+        if start.elapsed() + start_of_round.elapsed() > plan.limit {
+            eprintln!("unipc-bench: the time is up after {rounds} rounds");
+            break;
+        }
+    }
+    Results { list, rounds, failures: runner.failures }
+}
+
+fn run_round(runner: &mut Runner<'_>, list: &mut [Result], samples: &[usize], round: usize) {
+    for of_case in list.chunk_by_mut(|one, next| one.case == next.case) {
+        for turn in 0..of_case.len() {
+            let result = &mut of_case[(turn + round) % of_case.len()];
+            if let Some(times) = runner.run(result, samples[result.case]) {
+                result.rounds.push(times);
             }
         }
     }
-    Results { list, failures: runner.failures }
 }

@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::machine::Machine;
-use crate::measure::{Plan, Results};
+use crate::measure::Results;
 use crate::row::Row;
 use crate::table::{MARK, Table, tables};
 
@@ -37,12 +37,12 @@ fn markdown(table: &Table) -> String {
     text
 }
 
-fn place(machine: &Machine, plan: &Plan) -> String {
+fn place(machine: &Machine, rounds: usize) -> String {
     let python = machine.python.as_deref().unwrap_or("no Python");
     let other = machine.cpus.1.map_or_else(|| "no other".to_owned(), |cpu| cpu.to_string());
     format!(
-        "## Where\n\n{}, {} cores (CPU {} and {other} were used); Linux {}; {}; {}; {python}; {}. {} rounds.\n",
-        machine.cpu, machine.cores, machine.cpus.0, machine.kernel, machine.rustc, machine.cc, machine.date, plan.rounds
+        "## Where\n\n{}, {} cores (CPU {} and {other} were used); Linux {}; {}; {}; {python}; {}. {rounds} rounds.\n",
+        machine.cpu, machine.cores, machine.cpus.0, machine.kernel, machine.rustc, machine.cc, machine.date
     )
 }
 
@@ -53,7 +53,7 @@ fn summary(rows: &[Row]) -> String {
 }
 
 /// The whole page.
-pub fn page(machine: &Machine, plan: &Plan, cases: &[Case], results: &Results, rows: &[Row]) -> String {
+pub fn page(machine: &Machine, cases: &[Case], results: &Results, rows: &[Row]) -> String {
     let tables: String = tables(cases, results, rows).iter().map(markdown).collect();
-    [HEAD, METHOD, &place(machine, plan), &format!("## What\n\n{}{tables}", summary(rows))].join("\n")
+    [HEAD, METHOD, &place(machine, results.rounds), &format!("## What\n\n{}{tables}", summary(rows))].join("\n")
 }
