@@ -1,6 +1,7 @@
 //! The command: what it promises about its output and its exit status.
 
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use unipc_tests::{Leaks, libraries, output, run};
 
@@ -34,7 +35,7 @@ fn demo_runs_every_mechanism_and_leaves_nothing() {
     let text = run(&mut unipc(&["demo", "--rounds", "100"]));
     for name in MECHANISMS {
         let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
-        assert!(line.is_some_and(|line| line.ends_with("OK")), "{name}: {text}");
+        assert!(line.is_some_and(|line| line.ends_with("OK") && line.contains(" x raw ")), "{name}: {text}");
     }
     assert!(text.contains("14 mechanisms: 14 OK, 0 failed"), "{text}");
 }
@@ -44,6 +45,42 @@ fn demo_of_one_mechanism_as_json_says_who_read_what() {
     let text = run(&mut unipc(&["demo", "--only", "pipe", "--rounds", "10", "--json"]));
     assert!(text.contains("\"ok\": true") && text.contains("hello through a pipe (process "), "{text}");
     assert!(!text.contains("\"fifo\""), "{text}");
+    for field in ["median_nanoseconds", "raw_median_nanoseconds", "ratio"] {
+        let value = text.split(&format!("\"{field}\": ")).nth(1).and_then(|rest| rest.split([',', '\n']).next());
+        assert!(value.and_then(|value| value.parse().ok()).is_some_and(|value: f64| value > 0.0), "{field}: {text}");
+    }
+}
+
+/// Runs a demonstration that takes long, and does something to its second process; gives what is then printed.
+fn demo_with_peer_hit_by(signal: libc::c_int, mechanism: &str) -> Output {
+    let child = unipc(&["demo", "--only", mechanism, "--rounds", "1000000"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let child = child.expect("the command starts");
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let start = Instant::now();
+    let peer = loop {
+        let list = std::fs::read_to_string(&children).expect("the demonstration runs");
+        if let Some(peer) = list.split_whitespace().next() {
+            break peer.parse().expect("a number");
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "there is no second process");
+    };
+    std::thread::sleep(Duration::from_millis(300));
+    // SAFETY: the child of our child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(peer, signal) }, 0);
+    child.wait_with_output().expect("the command ends")
+}
+
+#[test]
+fn a_second_process_that_dies_or_hangs_is_a_failed_line() {
+    libraries();
+    let _leaks = Leaks::watch();
+    for (signal, mechanism) in [(libc::SIGKILL, "pipe"), (libc::SIGKILL, "unix-pair"), (libc::SIGKILL, "framed"), (libc::SIGSTOP, "pipe")] {
+        let start = Instant::now();
+        let result = demo_with_peer_hit_by(signal, mechanism);
+        let text = String::from_utf8_lossy(&result.stdout);
+        assert!(!result.status.success() && text.contains("FAILED"), "{signal} {mechanism}: {text}");
+        assert!(start.elapsed() < Duration::from_secs(100), "{signal} {mechanism}");
+    }
 }
 
 #[test]

@@ -3,10 +3,14 @@
 //! The other process is this program again, started with the hidden verb `__peer`; only anonymous memory needs `fork`, which is safe here because
 //! the program has a single thread. The peer says what arrived at it, so that what is shown has crossed twice. Every wait has a limit: a peer
 //! that dies or hangs is a failed line, not a hung demonstration.
+//!
+//! Each round is also done by the raw calls of the C library, by both processes: what the library costs is a ratio within one run.
 
+mod raw;
 mod shared;
 mod streams;
 mod sync;
+mod times;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -18,6 +22,7 @@ use unipc::advise::{MECHANISMS, Mechanism};
 
 use crate::mechanisms::{aligned, names};
 use crate::print;
+use times::Times;
 
 /// What a demonstration returns, and what went wrong in it.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -48,8 +53,7 @@ pub struct PeerArguments {
 struct Report {
     sent: String,
     arrived: String,
-    /// Of the round trips, in nanoseconds.
-    median: u64,
+    times: Times,
 }
 
 /// What every demonstration is given.
@@ -66,18 +70,6 @@ impl Stage {
 
     fn path(&self, what: &str) -> String {
         self.directory.0.join(what).to_string_lossy().into_owned()
-    }
-
-    /// Times each of the rounds, and gives the median.
-    fn time(&self, mut round: impl FnMut() -> Outcome<()>) -> Outcome<u64> {
-        let mut times = Vec::with_capacity(self.rounds as usize);
-        for _ in 0..self.rounds {
-            let start = Instant::now();
-            round()?;
-            times.push(start.elapsed().as_nanos() as u64);
-        }
-        times.sort_unstable();
-        Ok(times[times.len() / 2])
     }
 }
 
@@ -225,12 +217,14 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
-    let mut rows = vec![["MECHANISM", "SENT", "ARRIVED", "ROUND TRIP", "RESULT"].map(str::to_owned)];
+    let mut rows = vec![["MECHANISM", "SENT", "ARRIVED", "ROUND TRIP", "TO RAW CALLS", "RESULT"].map(str::to_owned)];
     for (mechanism, outcome) in results {
         let name = mechanism.name.to_owned();
         rows.push(match outcome {
-            Ok(report) => [name, report.sent.clone(), report.arrived.clone(), microseconds(report.median), "OK".to_owned()],
-            Err(_) => [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "FAILED".to_owned()],
+            Ok(Report { sent, arrived, times }) => {
+                [name, sent.clone(), arrived.clone(), duration(times.library), format!("{:.2} x raw", times.ratio()), "OK".to_owned()]
+            }
+            Err(_) => [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "-".to_owned(), "FAILED".to_owned()],
         });
     }
     for line in aligned(&rows) {
@@ -243,7 +237,8 @@ fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
     }
     let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
     print(&format!(
-        "\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}, of mutex and semaphore-recover: taking and giving back",
+        "\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}, of mutex and semaphore-recover: taking and giving back\n\
+         raw: the same by bare calls of the C library, in the same rounds; that of semaphore-recover loses the unit of a dead process",
         results.len(),
         results.len() - failed
     ));
@@ -255,7 +250,8 @@ fn print_json(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
         .map(|(mechanism, outcome)| match outcome {
             Ok(report) => json!({
                 "mechanism": mechanism.name, "ok": true, "sent": report.sent, "arrived": report.arrived,
-                "rounds": rounds, "median_nanoseconds": report.median,
+                "rounds": rounds, "median_nanoseconds": report.times.library.round() as u64,
+                "raw_median_nanoseconds": report.times.raw.round() as u64, "ratio": (report.times.ratio() * 1000.0).round() / 1000.0,
             }),
             Err(error) => json!({ "mechanism": mechanism.name, "ok": false, "error": error.to_string() }),
         })
@@ -263,6 +259,6 @@ fn print_json(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
     print(&format!("{:#}", Value::from(list)));
 }
 
-fn microseconds(nanoseconds: u64) -> String {
-    format!("{}.{:02} µs", nanoseconds / 1000, nanoseconds % 1000 / 10)
+fn duration(nanoseconds: f64) -> String {
+    if nanoseconds < 1000.0 { format!("{nanoseconds:.0} ns") } else { format!("{:.2} µs", nanoseconds / 1000.0) }
 }

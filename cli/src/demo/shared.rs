@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use unipc::memory::{Memory, MemoryOptions};
 
+use super::raw::Page;
 use super::{Outcome, PATIENCE, Peer, Report, Stage};
 
 const SIZE: usize = 4096;
 /// Where the text stands; the turn stands at 0.
 const TEXT: usize = 64;
 const LONGEST: usize = 64;
+/// Where the turn of the raw counterpart stands, on a page that was mapped without the library.
+const RAW_TURN: usize = 256;
 
 /// Waits until the word is `turn`: a spin, which is what memory alone offers.
 fn await_turn(word: &AtomicU32, turn: u32) -> Outcome<()> {
@@ -36,7 +39,7 @@ fn read_text(memory: &Memory) -> Outcome<String> {
 }
 
 /// The first process: writes the text, gives the turn away, and takes it back.
-fn lead(stage: &Stage, memory: &Memory, greeting: &str, process: u32) -> Outcome<Report> {
+fn lead(stage: &Stage, memory: &Memory, page: &Page, greeting: &str, process: u32) -> Outcome<Report> {
     let word = memory.atomic_u32(0)?;
     memory.write(TEXT, greeting.as_bytes())?;
     word.store(1, Ordering::Release);
@@ -45,25 +48,28 @@ fn lead(stage: &Stage, memory: &Memory, greeting: &str, process: u32) -> Outcome
     if arrived != format!("{greeting} (process {process})") {
         return Err(format!("{arrived:?} stands there").into());
     }
-    let mut turn = 2;
-    let median = stage.time(|| {
-        turn += 2;
-        word.store(turn - 1, Ordering::Release);
-        await_turn(word, turn)
-    })?;
-    Ok(Report { sent: greeting.to_owned(), arrived, median })
+    let take_turn = |word: &AtomicU32, turn: &mut u32| {
+        *turn += 2;
+        word.store(*turn - 1, Ordering::Release);
+        await_turn(word, *turn)
+    };
+    let (mut turn, mut raw_turn) = (2, 2);
+    let times = stage.time(|| take_turn(word, &mut turn), || take_turn(page.word(RAW_TURN), &mut raw_turn))?;
+    Ok(Report { sent: greeting.to_owned(), arrived, times })
 }
 
 /// The second process: adds its number to the text, and answers each turn.
-fn follow(memory: &Memory, rounds: u32) -> Outcome<()> {
+fn follow(memory: &Memory, page: &Page, rounds: u32) -> Outcome<()> {
     let word = memory.atomic_u32(0)?;
     await_turn(word, 1)?;
     let text = format!("{} (process {})", read_text(memory)?, std::process::id());
     memory.write(TEXT, text.as_bytes())?;
     word.store(2, Ordering::Release);
     for round in 1..=rounds {
-        await_turn(word, 2 * round + 1)?;
-        word.store(2 * round + 2, Ordering::Release);
+        for word in [word, page.word(RAW_TURN)] {
+            await_turn(word, 2 * round + 1)?;
+            word.store(2 * round + 2, Ordering::Release);
+        }
     }
     Ok(())
 }
@@ -72,28 +78,29 @@ pub(super) fn memory(stage: &Stage) -> Outcome<Report> {
     let name = stage.name("memory");
     let memory = Memory::create(&name, &MemoryOptions { temporary: true, ..MemoryOptions::sized(SIZE) })?;
     let peer = Peer::start("memory", &[&name, &stage.rounds.to_string()])?;
-    let report = lead(stage, &memory, "hello through memory", peer.id())?;
+    let report = lead(stage, &memory, &Page::open(&name)?, "hello through memory", peer.id())?;
     peer.finish()?;
     Ok(report)
 }
 
 pub(super) fn peer_of_memory(name: &str, rounds: &str) -> Outcome<()> {
-    follow(&Memory::open(name, &MemoryOptions::default())?, rounds.parse()?)
+    follow(&Memory::open(name, &MemoryOptions::default())?, &Page::open(name)?, rounds.parse()?)
 }
 
 pub(super) fn anonymous(stage: &Stage) -> Outcome<Report> {
     let memory = Memory::anonymous(SIZE)?;
+    let page = Page::anonymous()?;
     // SAFETY: this program has one thread, so the child finds every lock of the libraries free.
     let child = unsafe { libc::fork() };
     if child < 0 {
         return Err(std::io::Error::last_os_error().into());
     }
     if child == 0 {
-        let status = i32::from(follow(&memory, stage.rounds).is_err());
+        let status = i32::from(follow(&memory, &page, stage.rounds).is_err());
         // SAFETY: ends the child at once; nothing of the parent's is run or written twice.
         unsafe { libc::_exit(status) };
     }
-    let report = lead(stage, &memory, "hello through a fork", child as u32);
+    let report = lead(stage, &memory, &page, "hello through a fork", child as u32);
     if report.is_err() {
         // SAFETY: our own child, which has not been waited for, so the number is still its own.
         unsafe { libc::kill(child, libc::SIGKILL) };

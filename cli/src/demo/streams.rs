@@ -8,6 +8,7 @@ use unipc::stream::{
 };
 use unipc::{Failure, Wait};
 
+use super::raw::End;
 use super::{Outcome, PATIENCE, Peer, Report, Stage};
 
 /// Streams keep no boundaries; here every message has this size.
@@ -17,6 +18,12 @@ fn block(text: &str) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     block[..text.len()].copy_from_slice(text.as_bytes());
     block
+}
+
+fn numbered(number: u64) -> [u8; BLOCK] {
+    let mut message = [0; BLOCK];
+    message[..8].copy_from_slice(&number.to_le_bytes());
+    message
 }
 
 /// What the peer answers to the first message.
@@ -33,30 +40,44 @@ fn converse(stage: &Stage, greeting: &str, peer: Peer, reader: ByteStream, write
         return Err(format!("{arrived:?} came back").into());
     }
     let mut number = 0u64;
-    let median = stage.time(|| {
+    let library = || {
         number += 1;
-        let mut message = [0; BLOCK];
-        message[..8].copy_from_slice(&number.to_le_bytes());
-        writer.write_all_within(&message, PATIENCE)?;
-        reader.read_exact_within(&mut block_back, PATIENCE)?;
+        let message = numbered(number);
+        writer.write_all_within(&message, Wait::FOREVER)?;
+        reader.read_exact_within(&mut block_back, Wait::FOREVER)?;
         if message == block_back { Ok(()) } else { Err(format!("message {number} came back changed").into()) }
-    })?;
+    };
+    let (raw_reader, raw_writer) = (End::of(&reader), End::of(&writer));
+    let (mut raw_number, mut raw_back) = (0u64, [0; BLOCK]);
+    let raw = || {
+        raw_number += 1;
+        let message = numbered(raw_number);
+        raw_writer.write_all(&message)?;
+        let is_whole = raw_reader.read_exact(&mut raw_back)?;
+        if is_whole && message == raw_back { Ok(()) } else { Err(format!("raw message {raw_number} came back changed").into()) }
+    };
+    let times = stage.time_watched(&peer, library, raw)?;
     drop((reader, writer));
     peer.finish()?;
-    Ok(Report { sent: greeting.to_owned(), arrived, median })
+    Ok(Report { sent: greeting.to_owned(), arrived, times })
 }
 
-/// The peer: answers until the other side ends.
+/// The peer: answers until the other side ends, by the library and by the raw calls in turn, as it is asked.
 fn echo(reader: &ByteStream, writer: &ByteStream) -> Outcome<()> {
     let mut message = [0; BLOCK];
     reader.read_exact_within(&mut message, PATIENCE)?;
     writer.write_all_within(&block(&answer(&message, std::process::id())), PATIENCE)?;
+    let (raw_reader, raw_writer) = (End::of(reader), End::of(writer));
     loop {
-        match reader.read_exact_within(&mut message, PATIENCE) {
-            Ok(()) => writer.write_all_within(&message, PATIENCE)?,
+        match reader.read_exact_within(&mut message, Wait::FOREVER) {
+            Ok(()) => writer.write_all_within(&message, Wait::FOREVER)?,
             Err(error) if error.is_failure(Failure::End) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
+        if !raw_reader.read_exact(&mut message)? {
+            return Ok(());
+        }
+        raw_writer.write_all(&message)?;
     }
 }
 
@@ -143,12 +164,15 @@ pub(super) fn peer_of_tcp(host: &str, port: &str) -> Outcome<()> {
     echo(&stream, &stream)
 }
 
+/// How many messages the demonstration of framing sends before it reads.
+const AT_ONCE: usize = 3;
+
 pub(super) fn framed(stage: &Stage) -> Outcome<Report> {
     let (ours, theirs) = UnixStream::pair()?;
     let peer = Peer::start_with("framed", &[], OwnedFd::from(theirs), std::process::Stdio::null())?;
     let framed = Framed::new(ours.into(), FrameLimit::default());
     // Sent before anything is read: three messages in one stream, and three come out.
-    let messages: [&[u8]; 3] = [b"hello", b"", b"in three messages"];
+    let messages: [&[u8]; AT_ONCE] = [b"hello", b"", b"in three messages"];
     for message in messages {
         framed.send(message, PATIENCE)?;
     }
@@ -161,26 +185,41 @@ pub(super) fn framed(stage: &Stage) -> Outcome<Report> {
         arrived.push(format!("{} bytes", back.len()));
     }
     let mut buffer = [0; BLOCK];
-    let median = stage.time(|| {
-        framed.send(&[7; BLOCK], PATIENCE)?;
-        match framed.receive(&mut buffer, PATIENCE)? {
+    let library = || {
+        framed.send(&[7; BLOCK], Wait::FOREVER)?;
+        match framed.receive(&mut buffer, Wait::FOREVER)? {
             BLOCK => Ok(()),
             other => Err(format!("a message of {other} bytes came back").into()),
         }
-    })?;
+    };
+    let (end, mut raw_buffer) = (End::of(&framed), [0; BLOCK]);
+    let raw = || {
+        end.send(&[7; BLOCK])?;
+        if end.receive(&mut raw_buffer)? { Ok(()) } else { Err("the second process has ended".into()) }
+    };
+    let times = stage.time_watched(&peer, library, raw)?;
     drop(framed);
     let arrived = format!("{} (process {})", arrived.join(", "), peer.id());
     peer.finish()?;
-    Ok(Report { sent: "3 messages at once".to_owned(), arrived, median })
+    Ok(Report { sent: "3 messages at once".to_owned(), arrived, times })
 }
 
 pub(super) fn peer_of_framed() -> Outcome<()> {
     let framed = Framed::new(adopt(std::io::stdin())?, FrameLimit::default());
+    for _ in 0..AT_ONCE {
+        let message = framed.receive_vec(PATIENCE)?;
+        framed.send(&message, PATIENCE)?;
+    }
+    let (end, mut message) = (End::of(&framed), [0; BLOCK]);
     loop {
-        match framed.receive_vec(Wait::from(PATIENCE)) {
-            Ok(message) => framed.send(&message, PATIENCE)?,
+        match framed.receive(&mut message, Wait::FOREVER) {
+            Ok(length) => framed.send(&message[..length], Wait::FOREVER)?,
             Err(error) if error.is_failure(Failure::End) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
+        if !end.receive(&mut message)? {
+            return Ok(());
+        }
+        end.send(&message)?;
     }
 }

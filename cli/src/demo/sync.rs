@@ -1,13 +1,14 @@
 //! Locks and semaphores: two processes take turns, and where the mechanism promises something about it, the second one is killed as it holds.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use unipc::Wait;
 use unipc::memory::{self, Memory, Shared};
 use unipc::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 
-use super::{Outcome, PATIENCE, Peer, Report, Stage};
+use super::times::Times;
+use super::{Outcome, PATIENCE, Peer, Report, Stage, raw};
 
 unipc::shareable! {
     struct Table {
@@ -17,6 +18,9 @@ unipc::shareable! {
         pool: Semaphore,
         count: AtomicU64,
         turn: AtomicU32,
+        // What is timed stands on cache lines that nobody else looks at.
+        _apart: [AtomicU64; 16],
+        raw: [raw::Room; 2],
     }
 }
 
@@ -46,7 +50,8 @@ fn await_word(word: &AtomicU32, value: u32) -> Outcome<()> {
         if start.elapsed() > PATIENCE {
             return Err("the other process does not answer".into());
         }
-        std::thread::yield_now();
+        // The other process may be measuring.
+        std::thread::sleep(Duration::from_micros(50));
     }
     Ok(())
 }
@@ -66,9 +71,17 @@ pub(super) fn mutex(stage: &Stage) -> Outcome<Report> {
     let mut peer = Peer::start("mutex", &[&owned.name, &stage.rounds.to_string()])?;
     await_word(&table.turn, 1)?;
     table.turn.store(2, Ordering::Release);
-    let median = stage.time(|| add_one(table))?;
-    table.turn.store(3, Ordering::Release);
-    await_word(&table.turn, 4)?;
+    (0..stage.rounds).try_for_each(|_| add_one(table))?;
+    await_word(&table.turn, 3)?;
+    let raw = raw::Mutex::init(&table.raw[0])?;
+    // The other process waits meanwhile: whom the lock would go to is chance, and no measure.
+    let library = || {
+        drop(table.lock.lock(PATIENCE)?);
+        Ok(())
+    };
+    let times = stage.time_batches(library, || Ok(raw.lock().and_then(|()| raw.unlock())?))?;
+    table.turn.store(4, Ordering::Release);
+    await_word(&table.turn, 5)?;
     let (count, expected) = (table.count.load(Ordering::Relaxed), 2 * u64::from(stage.rounds));
     if count != expected {
         return Err(format!("two processes counted to {count}, not to {expected}").into());
@@ -86,7 +99,7 @@ pub(super) fn mutex(stage: &Stage) -> Outcome<Report> {
     guard.mark_consistent();
     drop(guard);
     drop(table.lock.lock(Wait::NEVER)?);
-    Ok(Report { sent: format!("2 x {} additions", stage.rounds), arrived: format!("{count}; killed holder repaired"), median })
+    Ok(Report { sent: format!("2 x {} additions", stage.rounds), arrived: format!("{count}; killed holder repaired"), times })
 }
 
 pub(super) fn peer_of_mutex(name: &str, rounds: &str) -> Outcome<()> {
@@ -96,10 +109,11 @@ pub(super) fn peer_of_mutex(name: &str, rounds: &str) -> Outcome<()> {
     for _ in 0..rounds.parse::<u32>()? {
         add_one(&table)?;
     }
-    // The other side counts too; it would wait for ever for what is held from here on.
-    await_word(&table.turn, 3)?;
+    table.turn.store(3, Ordering::Release);
+    // The other side counts and measures; it would wait for ever for what is held from here on.
+    await_word(&table.turn, 4)?;
     let _held = table.lock.lock(PATIENCE)?;
-    table.turn.store(4, Ordering::Release);
+    table.turn.store(5, Ordering::Release);
     wait_to_be_killed()
 }
 
@@ -112,30 +126,42 @@ fn wait_to_be_killed() -> Outcome<()> {
 pub(super) fn semaphore(stage: &Stage) -> Outcome<Report> {
     let owned = Owned::create(stage, "semaphore")?;
     let table = &owned.table;
+    let [raw_there, raw_back] = table.raw.each_ref().map(raw::Semaphore::in_place);
+    raw_there.init(0)?;
+    raw_back.init(0)?;
     let peer = Peer::start("semaphore", &[&owned.name, &stage.rounds.to_string()])?;
-    let median = stage.time(|| {
+    let library = || {
         table.there.post()?;
         Ok(table.back.wait(PATIENCE)?)
-    })?;
+    };
+    let times = stage.time(library, || Ok(raw_there.post().and_then(|()| raw_back.wait())?))?;
     peer.finish()?;
-    report_of_turns(stage, table.count.load(Ordering::Relaxed), median)
+    report_of_turns(stage, table.count.load(Ordering::Relaxed), times)
 }
 
-fn report_of_turns(stage: &Stage, count: u64, median: u64) -> Outcome<Report> {
+fn report_of_turns(stage: &Stage, count: u64, times: Times) -> Outcome<Report> {
     if count != u64::from(stage.rounds) {
         return Err(format!("{count} of {} units arrived", stage.rounds).into());
     }
-    Ok(Report { sent: format!("{count} units"), arrived: format!("{count}, each answered"), median })
+    Ok(Report { sent: format!("{count} units"), arrived: format!("{count}, each answered"), times })
 }
 
 pub(super) fn peer_of_semaphore(name: &str, rounds: &str) -> Outcome<()> {
     let table = memory::open::<Table>(name)?;
+    let [raw_there, raw_back] = table.raw.each_ref().map(raw::Semaphore::in_place);
     for _ in 0..rounds.parse::<u32>()? {
         table.there.wait(PATIENCE)?;
         table.count.fetch_add(1, Ordering::Relaxed);
         table.back.post()?;
+        raw_there.wait()?;
+        raw_back.post()?;
     }
     Ok(())
+}
+
+fn take_and_give(table: &Table) -> Outcome<()> {
+    table.pool.wait(PATIENCE)?;
+    Ok(table.pool.post()?)
 }
 
 pub(super) fn semaphore_recover(stage: &Stage) -> Outcome<Report> {
@@ -146,12 +172,13 @@ pub(super) fn semaphore_recover(stage: &Stage) -> Outcome<Report> {
     let mut peer = Peer::start("semaphore-recover", &[&owned.name, &stage.rounds.to_string()])?;
     await_word(&table.turn, 1)?;
     table.turn.store(2, Ordering::Release);
-    let median = stage.time(|| {
-        table.pool.wait(PATIENCE)?;
-        Ok(table.pool.post()?)
-    })?;
-    table.turn.store(3, Ordering::Release);
-    await_word(&table.turn, 4)?;
+    (0..stage.rounds).try_for_each(|_| take_and_give(table))?;
+    await_word(&table.turn, 3)?;
+    let raw = raw::Semaphore::in_place(&table.raw[0]);
+    raw.init(1)?;
+    let times = stage.time_batches(|| take_and_give(table), || Ok(raw.wait().and_then(|()| raw.post())?))?;
+    table.turn.store(4, Ordering::Release);
+    await_word(&table.turn, 5)?;
     match table.pool.try_wait() {
         Err(error) if error.code() == -libc::EAGAIN => {}
         Err(error) => return Err(error.into()),
@@ -160,20 +187,18 @@ pub(super) fn semaphore_recover(stage: &Stage) -> Outcome<Report> {
     peer.kill()?;
     table.pool.wait(PATIENCE)?;
     table.pool.post()?;
-    Ok(Report { sent: "1 unit, its holder killed".to_owned(), arrived: "the unit came back".to_owned(), median })
+    Ok(Report { sent: "1 unit, its holder killed".to_owned(), arrived: "the unit came back".to_owned(), times })
 }
 
 pub(super) fn peer_of_semaphore_recover(name: &str, rounds: &str) -> Outcome<()> {
     let table = memory::open::<Table>(name)?;
     table.turn.store(1, Ordering::Release);
     await_word(&table.turn, 2)?;
-    for _ in 0..rounds.parse::<u32>()? {
-        table.pool.wait(PATIENCE)?;
-        table.pool.post()?;
-    }
-    await_word(&table.turn, 3)?;
+    (0..rounds.parse::<u32>()?).try_for_each(|_| take_and_give(&table))?;
+    table.turn.store(3, Ordering::Release);
+    await_word(&table.turn, 4)?;
     table.pool.wait(PATIENCE)?;
-    table.turn.store(4, Ordering::Release);
+    table.turn.store(5, Ordering::Release);
     wait_to_be_killed()
 }
 
@@ -183,23 +208,28 @@ pub(super) fn posix_semaphore(stage: &Stage) -> Outcome<Report> {
     let there = PosixSemaphore::create(&names[0], &options)?;
     let back = PosixSemaphore::create(&names[1], &options)?;
     let peer = Peer::start("posix-semaphore", &[&names[0], &names[1], &stage.rounds.to_string()])?;
+    let (raw_there, raw_back) = (raw::Semaphore::open(&names[0])?, raw::Semaphore::open(&names[1])?);
     let mut count = 0;
-    let median = stage.time(|| {
+    let library = || {
         there.post()?;
         back.wait(PATIENCE)?;
         count += 1;
         Ok(())
-    })?;
+    };
+    let times = stage.time(library, || Ok(raw_there.post().and_then(|()| raw_back.wait())?))?;
     peer.finish()?;
-    report_of_turns(stage, count, median)
+    report_of_turns(stage, count, times)
 }
 
 pub(super) fn peer_of_posix_semaphore(there: &str, back: &str, rounds: &str) -> Outcome<()> {
+    let (raw_there, raw_back) = (raw::Semaphore::open(there)?, raw::Semaphore::open(back)?);
     let there = PosixSemaphore::open(there, &PosixSemaphoreOptions::default())?;
     let back = PosixSemaphore::open(back, &PosixSemaphoreOptions::default())?;
     for _ in 0..rounds.parse::<u32>()? {
         there.wait(PATIENCE)?;
         back.post()?;
+        raw_there.wait()?;
+        raw_back.post()?;
     }
     Ok(())
 }

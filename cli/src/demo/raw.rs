@@ -1,0 +1,246 @@
+//! The raw counterparts: the same round trips by nothing but calls of the C library, as one would write them without unipc.
+//!
+//! They use the same objects as the library does: the same descriptors, the same named semaphores and memories. What the library makes is
+//! what the system calls know, so the two can take turns on it.
+
+use std::ffi::CString;
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use super::PATIENCE;
+
+fn check(result: libc::c_int) -> Result<libc::c_int> {
+    if result < 0 { Err(Error::last_os_error()) } else { Ok(result) }
+}
+
+/// pthread functions return the error.
+fn check_pthread(error: libc::c_int) -> Result<()> {
+    if error == 0 { Ok(()) } else { Err(Error::from_raw_os_error(error)) }
+}
+
+/// A descriptor, and which of the calls it wants: a socket can be told not to raise SIGPIPE.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    descriptor: BorrowedFd<'a>,
+    is_socket: bool,
+}
+
+impl<'a> End<'a> {
+    pub(super) fn of(stream: &'a impl AsFd) -> End<'a> {
+        let descriptor = stream.as_fd();
+        // SAFETY: zero bytes are a stat.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is open, the place valid to write to.
+        let known = unsafe { libc::fstat(descriptor.as_raw_fd(), &mut stat) } == 0;
+        End { descriptor, is_socket: known && stat.st_mode & libc::S_IFMT == libc::S_IFSOCK }
+    }
+
+    fn write_some(self, data: &[u8]) -> isize {
+        let (fd, data, length) = (self.descriptor.as_raw_fd(), data.as_ptr().cast(), data.len());
+        if self.is_socket {
+            // SAFETY: the bytes are valid to read.
+            return unsafe { libc::send(fd, data, length, libc::MSG_NOSIGNAL) };
+        }
+        // SAFETY: the bytes are valid to read.
+        unsafe { libc::write(fd, data, length) }
+    }
+
+    fn read_some(self, buffer: &mut [u8]) -> isize {
+        let (fd, buffer, length) = (self.descriptor.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len());
+        if self.is_socket {
+            // SAFETY: the bytes are valid to write.
+            return unsafe { libc::recv(fd, buffer, length, 0) };
+        }
+        // SAFETY: the bytes are valid to write.
+        unsafe { libc::read(fd, buffer, length) }
+    }
+
+    pub(super) fn write_all(self, mut data: &[u8]) -> Result<()> {
+        while !data.is_empty() {
+            match usize::try_from(self.write_some(data)) {
+                Ok(count) => data = &data[count..],
+                Err(_) => retry()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the buffer was filled; if not, the end came before the first byte.
+    pub(super) fn read_exact(self, buffer: &mut [u8]) -> Result<bool> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match usize::try_from(self.read_some(&mut buffer[done..])) {
+                Ok(0) if done == 0 => return Ok(false),
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => done += count,
+                Err(_) => retry()?,
+            }
+        }
+        Ok(true)
+    }
+
+    /// A message as the library frames it: its length in four bytes, then the message, in one call.
+    pub(super) fn send(self, message: &[u8]) -> Result<()> {
+        let header = (message.len() as u32).to_be_bytes();
+        let mut parts = [IoSlice::new(&header), IoSlice::new(message)];
+        let mut parts = &mut parts[..];
+        while !parts.is_empty() {
+            // SAFETY: zero bytes are a header of nothing.
+            let mut call: libc::msghdr = unsafe { std::mem::zeroed() };
+            call.msg_iov = parts.as_mut_ptr().cast();
+            call.msg_iovlen = parts.len() as _;
+            // SAFETY: an IoSlice has the layout of an iovec, and its bytes are valid to read.
+            match usize::try_from(unsafe { libc::sendmsg(self.descriptor.as_raw_fd(), &call, libc::MSG_NOSIGNAL) }) {
+                Ok(count) => IoSlice::advance_slices(&mut parts, count),
+                Err(_) => retry()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A message of a known size, in two calls; `false` is the end.
+    pub(super) fn receive(self, buffer: &mut [u8]) -> Result<bool> {
+        let mut header = [0; 4];
+        if !self.read_exact(&mut header)? {
+            return Ok(false);
+        }
+        if u32::from_be_bytes(header) as usize != buffer.len() || !self.read_exact(buffer)? {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(true)
+    }
+}
+
+/// A signal is no failure.
+fn retry() -> Result<()> {
+    let error = Error::last_os_error();
+    if error.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(error) }
+}
+
+/// A page of shared memory.
+pub(super) struct Page(*mut libc::c_void);
+
+const PAGE: usize = 4096;
+
+impl Page {
+    fn map(fd: libc::c_int, flags: libc::c_int) -> Result<Page> {
+        // SAFETY: a new mapping at an address that the kernel chooses.
+        let address = unsafe { libc::mmap(ptr::null_mut(), PAGE, libc::PROT_READ | libc::PROT_WRITE, flags, fd, 0) };
+        if address == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(Page(address)) }
+    }
+
+    /// A POSIX shared memory that exists and has a page.
+    pub(super) fn open(name: &str) -> Result<Page> {
+        let name = CString::new(format!("/{name}"))?;
+        // SAFETY: the name is a C string.
+        let fd = check(unsafe { libc::shm_open(name.as_ptr(), libc::O_RDWR, 0) })?;
+        let page = Page::map(fd, libc::MAP_SHARED);
+        // SAFETY: our own descriptor, which the mapping does not need.
+        unsafe { libc::close(fd) };
+        page
+    }
+
+    pub(super) fn anonymous() -> Result<Page> {
+        Page::map(-1, libc::MAP_SHARED | libc::MAP_ANONYMOUS)
+    }
+
+    /// The word at a place, in bytes.
+    pub(super) fn word(&self, place: usize) -> &AtomicU32 {
+        assert!(place < PAGE && place.is_multiple_of(size_of::<AtomicU32>()));
+        // SAFETY: within the mapping, aligned, and reached as an atomic by everybody.
+        unsafe { AtomicU32::from_ptr(self.0.cast::<u8>().add(place).cast()) }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which nothing borrows any more.
+        unsafe { libc::munmap(self.0, PAGE) };
+    }
+}
+
+/// Room for an object of the C library in memory that processes share.
+pub(super) type Room = [AtomicU64; 8];
+
+/// A robust process-shared mutex.
+#[derive(Clone, Copy)]
+pub(super) struct Mutex<'a>(&'a Room);
+
+impl<'a> Mutex<'a> {
+    /// Makes one. Nobody uses the room meanwhile.
+    pub(super) fn init(room: &'a Room) -> Result<Mutex<'a>> {
+        const { assert!(size_of::<libc::pthread_mutex_t>() <= size_of::<Room>()) };
+        let mut attributes = std::mem::MaybeUninit::uninit();
+        // SAFETY: the attributes are initialised first; the room is large enough, aligned, and nobody else's.
+        unsafe {
+            check_pthread(libc::pthread_mutexattr_init(attributes.as_mut_ptr()))?;
+            check_pthread(libc::pthread_mutexattr_setpshared(attributes.as_mut_ptr(), libc::PTHREAD_PROCESS_SHARED))?;
+            check_pthread(libc::pthread_mutexattr_setrobust(attributes.as_mut_ptr(), libc::PTHREAD_MUTEX_ROBUST))?;
+            check_pthread(libc::pthread_mutex_init(Mutex(room).pointer(), attributes.as_ptr()))?;
+        }
+        Ok(Mutex(room))
+    }
+
+    fn pointer(self) -> *mut libc::pthread_mutex_t {
+        ptr::from_ref(self.0).cast_mut().cast()
+    }
+
+    pub(super) fn lock(self) -> Result<()> {
+        // SAFETY: an initialised mutex.
+        check_pthread(unsafe { libc::pthread_mutex_lock(self.pointer()) })
+    }
+
+    pub(super) fn unlock(self) -> Result<()> {
+        // SAFETY: an initialised mutex.
+        check_pthread(unsafe { libc::pthread_mutex_unlock(self.pointer()) })
+    }
+}
+
+/// A semaphore of the C library.
+pub(super) struct Semaphore(*mut libc::sem_t);
+
+impl Semaphore {
+    /// One in memory, of value 0, that another process made or that is made here. The memory outlives it.
+    pub(super) fn in_place(room: &Room) -> Semaphore {
+        const { assert!(size_of::<libc::sem_t>() <= size_of::<Room>()) };
+        Semaphore(ptr::from_ref(room).cast_mut().cast())
+    }
+
+    /// Sets its value. Nobody uses it meanwhile.
+    pub(super) fn init(&self, value: u32) -> Result<()> {
+        // SAFETY: room for a semaphore that nobody uses.
+        check(unsafe { libc::sem_init(self.0, 1, value) }).map(drop)
+    }
+
+    /// A named one that exists. It stays open until the process ends.
+    pub(super) fn open(name: &str) -> Result<Semaphore> {
+        let name = CString::new(format!("/{name}"))?;
+        // SAFETY: the name is a C string.
+        let semaphore = unsafe { libc::sem_open(name.as_ptr(), 0) };
+        if semaphore == libc::SEM_FAILED { Err(Error::last_os_error()) } else { Ok(Semaphore(semaphore)) }
+    }
+
+    pub(super) fn post(&self) -> Result<()> {
+        // SAFETY: a semaphore.
+        check(unsafe { libc::sem_post(self.0) }).map(drop)
+    }
+
+    /// Waits within the limit that the library's own waits have: a try, and then until a deadline.
+    pub(super) fn wait(&self) -> Result<()> {
+        // SAFETY: a semaphore.
+        if unsafe { libc::sem_trywait(self.0) } == 0 {
+            return Ok(());
+        }
+        let mut deadline = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the time is valid to write to.
+        check(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut deadline) })?;
+        deadline.tv_sec += PATIENCE.as_secs() as libc::time_t;
+        // SAFETY: a semaphore, and a time.
+        while unsafe { libc::sem_timedwait(self.0, &deadline) } != 0 {
+            retry()?;
+        }
+        Ok(())
+    }
+}
