@@ -6,10 +6,12 @@ from __future__ import annotations
 class Error(OSError):
     """A failure that no errno describes; `errno` is None.
 
-    code is the number that the C library returns, strerror says what was tried and why it failed, filename is the object's name or None.
+    code is the number that the C library returns, strerror says what was tried and why it failed, filename is the object's name or None;
+    transferred is how many bytes had passed when it failed.
     """
 
     code: int
+    transferred: int = 0
 
     def __init__(self, code: int, strerror: str, filename: str | None = None) -> None:
         super().__init__(code, strerror, filename)

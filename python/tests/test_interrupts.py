@@ -1,0 +1,186 @@
+"""KeyboardInterrupt ends every wait, whichever thread the signal arrives in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import unipc
+
+# Promised is a tenth of a second.
+HANG = 20.0
+PROMISED = 0.1
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def _empty_pipe(stack: ExitStack) -> unipc.Stream:
+    reader, writer = unipc.pipe()
+    stack.enter_context(writer)
+    return stack.enter_context(reader)
+
+
+def _full_pipe(stack: ExitStack) -> unipc.Stream:
+    reader, writer = unipc.pipe()
+    stack.enter_context(reader)
+    writer.write_all(bytes(writer.capacity()))
+    return stack.enter_context(writer)
+
+
+def _pair(stack: ExitStack) -> tuple[unipc.Stream, unipc.Stream]:
+    first, second = unipc.Stream.pair_unix()
+    return stack.enter_context(first), stack.enter_context(second)
+
+
+def _framed(stack: ExitStack) -> unipc.Framed:
+    first, second = _pair(stack)
+    del second
+    return stack.enter_context(unipc.Framed(first, largest=1 << 24))
+
+
+def _listener(stack: ExitStack, path: Path, backlog: int = 0) -> unipc.Listener:
+    return stack.enter_context(unipc.Listener.open_unix(path, backlog=backlog))
+
+
+def _full_queue(stack: ExitStack, path: Path) -> Callable[[], object]:
+    _listener(stack, path, 1)
+    while True:
+        try:
+            stack.enter_context(unipc.Stream.connect_unix(path, timeout=0))
+        except BlockingIOError:
+            return lambda: unipc.Stream.connect_unix(path)
+
+
+def _fifo(path: Path) -> Path:
+    unipc.create_fifo(path)
+    return path
+
+
+def _held(stack: ExitStack) -> unipc.Mutex:
+    mutex = unipc.Mutex.from_buffer(stack.enter_context(unipc.Memory.anonymous(128)))
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with mutex:
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    stack.callback(holder.join)
+    stack.callback(done.set)
+    held.wait()
+    return mutex
+
+
+def _semaphore(stack: ExitStack, recovering: bool) -> unipc.Semaphore:
+    semaphore = unipc.Semaphore.from_buffer(stack.enter_context(unipc.Memory.anonymous(512)))
+    if recovering:
+        semaphore.init_recovering(1)
+        semaphore.wait()
+    return semaphore
+
+
+def _named(stack: ExitStack) -> unipc.PosixSemaphore:
+    return stack.enter_context(unipc.PosixSemaphore.create(f"unipc-test-{os.getpid()}", temporary=True))
+
+
+def _unwritable(stack: ExitStack) -> Callable[[], object]:
+    framed = _framed(stack)
+    try:
+        while True:
+            framed.send(bytes(1 << 20), timeout=0)
+    except BlockingIOError:
+        return framed.flush
+
+
+WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
+    "read": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read(1),
+    "read_into": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read_into(bytearray(1)),
+    "read_exact": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read_exact(5000),
+    "read_exact_into": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read_exact_into(bytearray(1)),
+    "read_vectored_into": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read_vectored_into([bytearray(1)]),
+    "read from a socket": lambda stack, path: lambda pair=_pair(stack): pair[0].read(1),
+    "write": lambda stack, path: lambda writer=_full_pipe(stack): writer.write(b"x"),
+    "write_all": lambda stack, path: lambda pair=_pair(stack): pair[0].write_all(bytes(1 << 24)),
+    "write_vectored": lambda stack, path: lambda writer=_full_pipe(stack): writer.write_vectored([b"x", b"y"]),
+    "accept": lambda stack, path: lambda listener=_listener(stack, path): listener.accept(),
+    "next of a listener": lambda stack, path: lambda listener=_listener(stack, path): next(listener),
+    "connect_unix": _full_queue,
+    "connect_unix, no listener": lambda stack, path: lambda: unipc.Stream.connect_unix(path, wait_for_listener=True),
+    "connect_tcp, no listener": lambda stack, path: lambda: unipc.Stream.connect_tcp(None, 1, wait_for_listener=True),
+    "open_fifo_reader": lambda stack, path: lambda fifo=_fifo(path): unipc.Stream.open_fifo_reader(fifo),
+    "open_fifo_writer": lambda stack, path: lambda fifo=_fifo(path): unipc.Stream.open_fifo_writer(fifo),
+    "open_fifo_reader, no path": lambda stack, path: lambda: unipc.Stream.open_fifo_reader(path, wait_for_creator=None),
+    "receive": lambda stack, path: lambda framed=_framed(stack): framed.receive(),
+    "receive_into": lambda stack, path: lambda framed=_framed(stack): framed.receive_into(bytearray(1)),
+    "next of a framed stream": lambda stack, path: lambda framed=_framed(stack): next(framed),
+    "flush": lambda stack, path: _unwritable(stack),
+    "open a memory": lambda stack, path: lambda: unipc.Memory.open("unipc-test-nobody", wait_for_creator=None),
+    "lock": lambda stack, path: lambda mutex=_held(stack): mutex.lock(),
+    "with mutex": lambda stack, path: lambda mutex=_held(stack): mutex.__enter__(),
+    "lock_recover": lambda stack, path: lambda mutex=_held(stack): mutex.lock_recover(),
+    "semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, False): semaphore.wait(),
+    "recovering semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, True): semaphore.wait(),
+    "named semaphore": lambda stack, path: lambda semaphore=_named(stack): semaphore.wait(),
+    "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
+}
+
+
+def _interrupted_after(wait: Callable[[], object], interrupt: Callable[[], None]) -> float:
+    sent = [0.0]
+
+    def send() -> None:
+        time.sleep(0.07)
+        sent[0] = time.monotonic()
+        interrupt()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+        return time.monotonic() - sent[0]
+    finally:
+        sender.join()
+
+
+@pytest.mark.parametrize("what", WAITS)
+def test_an_interrupt_ends(what: str, stack: ExitStack, path: Path) -> None:
+    wait = WAITS[what](stack, path)
+    # Ten times what is promised: the machine may be busy.
+    assert _interrupted_after(wait, lambda: os.kill(os.getpid(), signal.SIGINT)) < 10 * PROMISED
+    # In the thread that sends it: the kernel's call in the main thread is not interrupted.
+    own = threading.get_ident
+    assert _interrupted_after(wait, lambda: signal.pthread_kill(own(), signal.SIGINT)) < 10 * PROMISED
+
+
+def test_other_handlers_run_and_the_wait_goes_on() -> None:
+    reader, writer = unipc.pipe()
+    ran: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: ran.append(number))
+    try:
+        with reader, writer:
+            for _ in range(3):
+                threading.Timer(0.03, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+                with pytest.raises(TimeoutError):
+                    reader.read(1, timeout=0.15)
+            assert ran == [signal.SIGUSR1] * 3
+            threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+            late = threading.Timer(0.1, lambda: writer.write(b"x"))
+            late.start()
+            assert reader.read(1, timeout=HANG) == b"x"
+            late.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)

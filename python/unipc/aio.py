@@ -1,0 +1,259 @@
+"""The streams for asyncio: the same names, awaited. What blocks in unipc suspends the task here; no threads are used.
+
+    async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
+        await stream.write_all(b"hello")
+
+A time limit is asyncio's: `async with asyncio.timeout(1):`. One task may read while another writes; a second one in the same direction is a
+RuntimeError. Names of hosts are looked up by the event loop's resolver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import unipc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from _typeshed import ReadableBuffer, StrPath, WriteableBuffer
+
+__all__ = ["Framed", "Listener", "Stream"]
+
+_Result = TypeVar("_Result")
+
+# A full queue of a Unix listener has no descriptor that tells when it has room.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.000_05, 0.01
+
+
+class _Handle:
+    """What the three have in common: an object of unipc, and the tasks that wait for its descriptor."""
+
+    def __init__(self, handle: unipc.Stream | unipc.Listener | unipc.Framed) -> None:
+        self._handle = handle
+        self._reading: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
+
+    async def _read(self, attempt: Callable[[], _Result]) -> _Result:
+        if self._reading is not None:
+            raise RuntimeError("another task waits for the same direction")
+        while True:
+            try:
+                return attempt()
+            except BlockingIOError:
+                loop, fd = asyncio.get_running_loop(), self._handle.fileno()
+                self._reading = loop.create_future()
+                loop.add_reader(fd, _wake, self._reading)
+                try:
+                    await self._reading
+                finally:
+                    self._reading = None
+                    loop.remove_reader(fd)
+
+    async def _write(self, attempt: Callable[[], _Result]) -> _Result:
+        if self._writing is not None:
+            raise RuntimeError("another task waits for the same direction")
+        while True:
+            try:
+                return attempt()
+            except BlockingIOError:
+                loop, fd = asyncio.get_running_loop(), self._handle.fileno()
+                self._writing = loop.create_future()
+                loop.add_writer(fd, _wake, self._writing)
+                try:
+                    await self._writing
+                finally:
+                    self._writing = None
+                    loop.remove_writer(fd)
+
+    def fileno(self) -> int:
+        """The descriptor, which stays the object's."""
+        return self._handle.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return self._handle.closed
+
+    def close(self) -> None:
+        """Closes it; again is fine. A task that waits for it gets ValueError."""
+        if not self._handle.closed:
+            loop, fd = asyncio.get_running_loop(), self._handle.fileno()
+            loop.remove_reader(fd)
+            loop.remove_writer(fd)
+        self._handle.close()
+        for waiting in (self._reading, self._writing):
+            if waiting is not None:
+                _wake(waiting)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+class Stream(_Handle):
+    """A stream of bytes; see unipc.Stream."""
+
+    _handle: unipc.Stream
+
+    def __init__(self, stream: unipc.Stream) -> None:
+        super().__init__(stream)
+
+    @staticmethod
+    async def connect_unix(path: StrPath, *, any_owner: bool = False, wait_for_listener: bool = False) -> Stream:
+        """Connects to a Unix socket; see unipc.Stream.connect_unix."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return Stream(unipc.Stream.connect_unix(path, timeout=0, any_owner=any_owner))
+            except BlockingIOError:
+                pass
+            except (FileNotFoundError, ConnectionRefusedError):
+                if not wait_for_listener:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    @staticmethod
+    async def connect_tcp(host: str | None, port: int, *, nodelay: bool = True, family: int = 0) -> Stream:
+        """Connects to a host and port; no host is loopback. See unipc.Stream.connect_tcp."""
+        loop = asyncio.get_running_loop()
+        families = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+        addresses = await loop.getaddrinfo(host or "localhost", port, family=families[family], type=socket.SOCK_STREAM)
+        problem: OSError = ConnectionRefusedError(f"{host}:{port} has no address")
+        for kind, _, protocol, _, address in addresses:
+            connection = socket.socket(kind, socket.SOCK_STREAM, protocol)
+            try:
+                connection.setblocking(False)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, nodelay)
+                await loop.sock_connect(connection, address)
+            except OSError as error:
+                connection.close()
+                problem = error
+                continue
+            except BaseException:
+                connection.close()
+                raise
+            connection.setblocking(True)
+            return Stream(unipc.Stream.from_fd(connection.detach()))
+        raise problem
+
+    async def read(self, size: int) -> bytes:
+        """Reads what there is, at least one byte and at most size; b"" is the end."""
+        return await self._read(lambda: self._handle.read(size, timeout=0))
+
+    async def read_into(self, buffer: WriteableBuffer) -> int:
+        """Reads what there is into a buffer, and gives how many bytes; 0 is the end."""
+        return await self._read(lambda: self._handle.read_into(buffer, timeout=0))
+
+    async def read_exact(self, size: int) -> bytes:
+        """Reads exactly size bytes. EndOfStream if nothing comes any more, Truncated if the end comes in the middle."""
+        buffer = bytearray(size)
+        view, done = memoryview(buffer), 0
+        while done < size:
+            count = await self.read_into(view[done:])
+            if count == 0:
+                raise _end(done, size)
+            done += count
+        return bytes(buffer)
+
+    async def write(self, data: ReadableBuffer) -> int:
+        """Writes what there is room for, at least one byte, and gives how many."""
+        return await self._write(lambda: self._handle.write(data, timeout=0))
+
+    async def write_all(self, data: ReadableBuffer) -> None:
+        """Writes everything."""
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[await self.write(view) :]
+
+
+def _end(done: int, size: int) -> unipc.Error:
+    if done == 0:
+        return unipc.EndOfStream(-10001, "read stream exactly: the other side has ended")
+    error = unipc.Truncated(-10008, f"read stream exactly: the stream ended in the middle; {done} of {size} bytes came")
+    error.transferred = done
+    return error
+
+
+class Listener(_Handle):
+    """A listening socket; see unipc.Listener. `async for` accepts one connection after the other."""
+
+    _handle: unipc.Listener
+
+    def __init__(self, listener: unipc.Listener) -> None:
+        super().__init__(listener)
+
+    @staticmethod
+    def open_unix(path: StrPath, **options: Any) -> Listener:
+        """Listens on a path or an abstract name; the options are those of unipc.Listener.open_unix."""
+        return Listener(unipc.Listener.open_unix(path, **options))
+
+    @staticmethod
+    def open_tcp(host: str | None = None, port: int = 0, **options: Any) -> Listener:
+        """Listens on an address and port; the options are those of unipc.Listener.open_tcp."""
+        return Listener(unipc.Listener.open_tcp(host, port, **options))
+
+    def port(self) -> int:
+        """The port of a TCP listener."""
+        return self._handle.port()
+
+    def address(self) -> str:
+        """Where it listens."""
+        return self._handle.address()
+
+    async def accept(self) -> Stream:
+        """Takes the next connection."""
+        return Stream(await self._read(lambda: self._handle.accept(timeout=0)))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Stream:
+        try:
+            return await self.accept()
+        except ValueError:
+            if self.closed:
+                raise StopAsyncIteration from None
+            raise
+
+
+class Framed(_Handle):
+    """Messages on a stream; see unipc.Framed. `async for` receives until the end."""
+
+    _handle: unipc.Framed
+
+    def __init__(self, stream: Stream, *, largest: int = 0) -> None:
+        super().__init__(unipc.Framed(stream._handle, largest=largest))
+
+    async def send(self, message: ReadableBuffer) -> None:
+        """Sends a message. A task that is cancelled meanwhile may have sent it: the rest goes out with the next send or flush."""
+        await self._write(lambda: self._handle.send(message, timeout=0))
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Writes what a send has kept."""
+        await self._write(lambda: self._handle.flush(timeout=0))
+
+    async def receive(self) -> bytes:
+        """Receives a message. A task that is cancelled meanwhile has lost nothing."""
+        return await self._read(lambda: self._handle.receive(timeout=0))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self.receive()
+        except unipc.EndOfStream:
+            raise StopAsyncIteration from None
