@@ -14,7 +14,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use libc::{c_int, c_short};
 use nix::errno::Errno;
@@ -49,11 +49,17 @@ pub(crate) struct Endpoint {
     kind: Kind,
     /// A non-blocking description of the same pipe, where the kernel does not take `RWF_NOWAIT`; made when first needed.
     twin: OnceLock<OwnedFd>,
+    /// How many reads with a limit still begin with poll, since an attempt has found nothing: a reader that waits for each message, as in a
+    /// conversation, would begin each time with an attempt in vain.
+    polls_first: AtomicU8,
 }
+
+/// What one attempt in vain is worth. Where bytes always are there, as in a bulk transfer, no read begins with poll.
+const POLLS_AFTER_VAIN_READ: u8 = 8;
 
 impl Endpoint {
     pub(crate) fn new(descriptor: OwnedFd, kind: Kind) -> Endpoint {
-        Endpoint { descriptor, kind, twin: OnceLock::new() }
+        Endpoint { descriptor, kind, twin: OnceLock::new(), polls_first: AtomicU8::new(0) }
     }
 
     /// Takes over any descriptor that carries bytes. What is refused is given back.
@@ -182,15 +188,33 @@ impl Endpoint {
         mut attempt: impl FnMut(bool) -> std::result::Result<usize, Errno>,
     ) -> Result<usize> {
         let may_sleep = deadline.is_plain();
+        if !may_sleep && events == libc::POLLIN && self.takes_poll_first() && !deadline.never_waits() {
+            deadline.ready(self.as_fd(), events)?;
+        }
         loop {
             match attempt(may_sleep) {
                 Ok(count) => return Ok(count),
                 Err(Errno::EINTR) => {}
                 // Also in the plain case, if somebody has made the description non-blocking.
-                Err(Errno::EAGAIN) => deadline.ready(self.as_fd(), events)?,
+                Err(Errno::EAGAIN) => {
+                    if events == libc::POLLIN {
+                        self.polls_first.store(POLLS_AFTER_VAIN_READ, Ordering::Relaxed);
+                    }
+                    deadline.ready(self.as_fd(), events)?;
+                }
                 Err(errno) => return Err(Error::os(deadline.operation(), errno)),
             }
         }
+    }
+
+    fn takes_poll_first(&self) -> bool {
+        let left = self.polls_first.load(Ordering::Relaxed);
+        if left == 0 {
+            return false;
+        }
+        // Two readers at once may count one too few, which does not matter.
+        self.polls_first.store(left - 1, Ordering::Relaxed);
+        true
     }
 
     #[inline]
