@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use unipc_tests::{Leaks, TemporaryDirectory, WARNINGS, libraries, root, run, static_libraries};
+use unipc_tests::{Leaks, TemporaryDirectory, WARNINGS, libraries, python, root, run, static_libraries};
 
 /// A program of the README with the counter renamed, compiled; it stands where it is compiled.
 fn compile(place: &Path, language: &str, which: u32, counter: &str) -> Command {
@@ -11,6 +11,11 @@ fn compile(place: &Path, language: &str, which: u32, counter: &str) -> Command {
     assert!(text.contains("main"), "the README has no program {which} in {language}");
     let source = place.join(format!("readme-{which}.{language}"));
     std::fs::write(&source, text.replace("\"counter\"", &format!("\"{counter}\""))).unwrap();
+    if language == "python" {
+        let mut command = Command::new(python());
+        command.arg(source);
+        return command;
+    }
     let (compiler, standard) = if language == "c" { ("cc", "-std=c11") } else { ("c++", "-std=c++17") };
     let program = place.join(format!("readme-{which}-{language}"));
     run(Command::new(compiler)
@@ -33,14 +38,17 @@ fn the_counter_counts_on_from_one_language_to_the_other() {
     let counter = format!("unipc-readme-{}", std::process::id());
     let mut c = compile(place.path(), "c", 1, &counter);
     let mut cpp = compile(place.path(), "cpp", 1, &counter);
-    let printed = [run(&mut c), run(&mut cpp), run(&mut c)];
+    let mut python = compile(place.path(), "python", 1, &counter);
+    let printed = [run(&mut c), run(&mut cpp), run(&mut python), run(&mut c)];
     std::fs::remove_file(Path::new("/dev/shm").join(counter)).unwrap();
-    assert_eq!(printed, ["1\n", "2\n", "3\n"]);
+    assert_eq!(printed, ["1\n", "2\n", "3\n", "4\n"]);
 }
 
 #[test]
 fn the_server_is_heard() {
     let _leaks = Leaks::watch();
     let place = TemporaryDirectory::new();
-    assert_eq!(run(&mut compile(place.path(), "c", 2, "")), "hello\n");
+    for language in ["c", "python"] {
+        assert_eq!(run(&mut compile(place.path(), language, 2, "")), "hello\n", "{language}");
+    }
 }
