@@ -2,6 +2,7 @@
 //! test has left behind.
 
 mod leaks;
+mod python;
 
 /// The Rust programs of the README compile.
 #[cfg(doctest)]
@@ -9,6 +10,7 @@ mod leaks;
 pub struct Readme;
 
 pub use leaks::Leaks;
+pub use python::python;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
