@@ -49,5 +49,5 @@ def read_text(stream: unipc.Stream, largest: int = 1000) -> str:
     while part := stream.read(largest + 1 - len(text), timeout=PATIENCE):
         text += part
         if len(text) > largest:
-            raise OSError(errno.EMSGSIZE, f"the message is longer than {largest} bytes")
+            raise ValueError(f"the message is longer than {largest} bytes")
     return text.decode(errors="replace")

@@ -22,7 +22,7 @@ def main() -> None:
             try:
                 with client:
                     print(f"Message from client: {read_text(client)}", flush=True)
-            except OSError as error:  # its misfortune is not the server's
+            except (ConnectionError, TimeoutError, ValueError) as error:  # its misfortune is not the server's
                 print(f"client: {error}", file=sys.stderr)
 
 

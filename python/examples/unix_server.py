@@ -28,7 +28,7 @@ def main() -> None:
             try:
                 with client:
                     answer(client)
-            except OSError as error:
+            except (ConnectionError, TimeoutError, ValueError) as error:
                 print(f"client: {error}", file=sys.stderr)
 
 
