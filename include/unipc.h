@@ -740,6 +740,37 @@ int unipc_listener_into_fd(unipc_listener *listener);
  */
 void unipc_listener_close(unipc_listener *listener);
 
+/* ---- Messages: what is known of one ---------------------------------------------------------------------- */
+
+/** What is known of a message that was received. Begin with UNIPC_MESSAGE_INFO_INIT. */
+typedef struct unipc_message_info {
+  /** sizeof(unipc_message_info) */
+  size_t struct_size;
+  /** bytes; also with -EMSGSIZE: how large a buffer must be */
+  uint64_t size;
+  /** its number in the order of sending; 0 where the mechanism counts none */
+  uint64_t sequence;
+  /** how many before it were lost to this receiver */
+  uint64_t lost;
+  /** the type of a System V message, else 0 */
+  int64_t type;
+  /** its priority, 0 where the mechanism has none; the highest comes first */
+  uint32_t priority;
+  /** how often it has been delivered, this time included; 0 where the mechanism does not count */
+  uint32_t attempts;
+  /** 1 if the next three say who sent it, as the kernel vouches for */
+  uint32_t has_sender;
+  /** the sending process; 0 in a pid namespace that is not ours */
+  int32_t sender_pid;
+  /** its effective user */
+  uint32_t sender_uid;
+  /** its effective group */
+  uint32_t sender_gid;
+} unipc_message_info;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1. */
+void unipc_message_info_init(unipc_message_info *info);
+
 /* ---- Messages framed on a stream ------------------------------------------------------------------------- */
 
 /**
@@ -757,19 +788,8 @@ typedef struct unipc_framed_options {
   size_t largest;
 } unipc_framed_options;
 
-/** What is known of a message that was received. Begin with UNIPC_MESSAGE_INFO_INIT. */
-typedef struct unipc_message_info {
-  /** sizeof(unipc_message_info) */
-  size_t struct_size;
-  /** bytes; also with -EMSGSIZE: how large a buffer must be */
-  uint64_t size;
-} unipc_message_info;
-
 /** Sets struct_size and zeroes the rest, as UNIPC_FRAMED_OPTIONS_INIT does. Since 0.1. */
 void unipc_framed_options_init(unipc_framed_options *options);
-
-/** Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1. */
-void unipc_message_info_init(unipc_message_info *info);
 
 /**
  * Frames a stream.
@@ -1521,8 +1541,8 @@ void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
 #define UNIPC_UNIX_CONNECT_OPTIONS_INIT { sizeof(unipc_unix_connect_options), 0, 0 }
 #define UNIPC_CREDENTIALS_INIT { sizeof(unipc_credentials), 0, 0, 0, 0 }
 #define UNIPC_TCP_OPTIONS_INIT { sizeof(unipc_tcp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_FRAMED_OPTIONS_INIT { sizeof(unipc_framed_options), 0 }
-#define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0 }
 #define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0 }

@@ -4,11 +4,13 @@ use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd};
 
 use unipc_core::Wait;
+use unipc_core::message::MessageInfo;
 use unipc_core::stream::{FrameLimit, Framed};
 
+use crate::message::{store_info, unipc_message_info};
 use crate::stream::unipc_stream;
 use crate::wait::waiting;
-use crate::{Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, options, store};
+use crate::{Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, options};
 
 /// Messages over any stream. On the wire: the length in four bytes, most significant first, then that many bytes.
 ///
@@ -36,29 +38,6 @@ unsafe impl Versioned for unipc_framed_options {}
 pub unsafe extern "C" fn unipc_framed_options_init(options: *mut unipc_framed_options) {
     // SAFETY: the caller's promise.
     unsafe { initialise(options) }
-}
-
-/// What is known of a message that was received. Begin with UNIPC_MESSAGE_INFO_INIT.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct unipc_message_info {
-    /// sizeof(unipc_message_info)
-    pub struct_size: usize,
-    /// bytes; also with -EMSGSIZE: how large a buffer must be
-    pub size: u64,
-}
-
-// SAFETY: repr(C), begins with the size, made of integers.
-unsafe impl Versioned for unipc_message_info {}
-
-/// Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1.
-///
-/// # Safety
-/// `info` is NULL or valid for writes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_message_info_init(info: *mut unipc_message_info) {
-    // SAFETY: the caller's promise.
-    unsafe { initialise(info) }
 }
 
 /// Frames a stream.
@@ -143,10 +122,8 @@ pub unsafe extern "C" fn unipc_framed_receive(
     guard_size(|| unsafe {
         let (framed, buffer) = (input(OPERATION, framed.cast_const())?, self::buffer(OPERATION, buffer, capacity)?);
         let result = waiting(timeout, |wait| framed.0.receive(buffer, wait));
-        if !info.is_null() {
-            let size = result.as_ref().ok().copied().or(framed.0.next_size()).unwrap_or(0);
-            store(OPERATION, info, &unipc_message_info { struct_size: 0, size: size as u64 })?;
-        }
+        let size = result.as_ref().ok().copied().or(framed.0.next_size()).unwrap_or(0);
+        store_info(OPERATION, info, &MessageInfo { size, ..Default::default() })?;
         result
     })
 }

@@ -9,6 +9,7 @@ pub mod atomic;
 pub mod error;
 pub mod framed;
 pub mod memory;
+pub mod message;
 pub mod socket;
 pub mod stream;
 pub mod sync;

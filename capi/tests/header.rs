@@ -12,6 +12,7 @@ const PARTS: &[(&str, &str)] = &[
     ("wait.rs", "Stop tokens: ending a wait early"),
     ("stream.rs", "Streams: bytes without boundaries"),
     ("socket.rs", "Sockets: connections and listeners"),
+    ("message.rs", "Messages: what is known of one"),
     ("framed.rs", "Messages framed on a stream"),
     ("memory.rs", "Memory: the same pages in several processes"),
     ("atomic.rs", "Atomics in memory"),

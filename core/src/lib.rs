@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`stream`] | bytes without boundaries: pipes, FIFOs, Unix and TCP sockets, and messages framed on them |
+//! | [`message`] | messages, whose boundaries are kept |
 //! | [`memory`] | the same pages in several processes |
 //! | [`sync`] | waiting for each other: a mutex whose holder may die, semaphores |
 //! | [`shared`] | what the structures in shared memory are made of |
@@ -20,6 +21,7 @@ pub mod advise;
 pub mod descriptor;
 pub mod error;
 pub mod memory;
+pub mod message;
 pub mod name;
 mod process;
 pub mod shared;

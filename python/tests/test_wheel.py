@@ -19,7 +19,7 @@ def _run(*words: str, **options: object) -> str:
 
 def test_the_wheel_holds_everything() -> None:
     files = {str(path) for path in importlib.metadata.files("unipc") or []}
-    for needed in ("_unipc.pyi", "py.typed", "__init__.py", "aio.py", "include/unipc.h", "include/unipc.hpp"):
+    for needed in ("_unipc.pyi", "py.typed", "__init__.py", "aio.py", "include/unipc.h", "include/unipc.hpp", "include/unipc/stream.hpp"):
         assert f"unipc/{needed}" in files
     libraries = [path for path in files if path.endswith(".so")]
     assert libraries == ["unipc/_unipc.abi3.so"]

@@ -49,14 +49,19 @@ fn unipc_h_compiles_as_every_c_and_cpp() {
 }
 
 #[test]
-fn unipc_hpp_compiles_with_and_without_exceptions() {
+fn unipc_hpp_and_each_part_of_it_compile_with_and_without_exceptions() {
     let directory = TemporaryDirectory::new();
-    let file = directory.path().join("program.cpp");
-    std::fs::write(&file, "#include <unipc.hpp>\n#include <unipc.hpp>\nint main() { return 0; }\n").unwrap();
-    for compiler in compilers(&["g++", "clang++"]) {
-        for standard in ["c++17", "c++20"] {
-            compile(compiler, standard, "c++", &file, &[]);
-            compile(compiler, standard, "c++", &file, &["-fno-exceptions"]);
+    let parts = std::fs::read_dir(root().join("include/unipc")).unwrap();
+    let mut headers: Vec<String> = parts.map(|part| format!("unipc/{}", part.unwrap().file_name().display())).collect();
+    headers.push("unipc.hpp".into());
+    for header in headers {
+        let file = directory.path().join("program.cpp");
+        std::fs::write(&file, format!("#include <{header}>\n#include <{header}>\nint main() {{ return 0; }}\n")).unwrap();
+        for compiler in compilers(&["g++", "clang++"]) {
+            for standard in ["c++17", "c++20"] {
+                compile(compiler, standard, "c++", &file, &[]);
+                compile(compiler, standard, "c++", &file, &["-fno-exceptions"]);
+            }
         }
     }
 }
