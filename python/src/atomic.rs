@@ -23,7 +23,7 @@ pub(crate) enum Width {
 /// order is "relaxed", "acquire", "release", "acquire_release" or "sequential", as in C11 7.17. It keeps the pages mapped.
 /// Errors: OverflowError for a value that the word does not hold; ValueError for an order that the operation does not have; PermissionError for a
 /// change of read-only memory.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Atomic {
     mapping: Arc<Mapping>,
     offset: usize,

@@ -17,7 +17,7 @@ const SMALL: usize = 4096;
 ///
 /// It takes the stream over. largest: the limit of a message in either direction, checked before memory is taken; 0 is 16 MiB. A wait that runs out
 /// in the middle of a message loses nothing. One thread may send while another receives; a second in the same direction gets OSError with EBUSY.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Framed {
     handle: Handle<stream::Framed>,
 }

@@ -15,7 +15,7 @@ use crate::stream::{Stream, adopt, path_text};
 ///
 /// It costs a descriptor, works in children made by fork, and travels to multiprocessing children. `with` closes it, and removes the path that it
 /// published, if that still is its own.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Listener {
     handle: Handle<stream::Listener>,
 }

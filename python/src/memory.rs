@@ -23,7 +23,7 @@ use crate::wait::waiting;
 ///
 /// A memory costs a descriptor (an anonymous one: none) and a mapping. Children made by fork have the same pages; pickling a named one opens it by
 /// its name. `with` closes it.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Memory {
     memory: Mutex<Option<memory::Memory>>,
     /// Every mapping that a view was made of: some users of the buffer protocol keep the object and not the view.

@@ -55,7 +55,7 @@ impl InPlace {
 /// `with mutex:` locks; lock with a timeout and lock_recover give a Guard for a with statement. It is owned by a thread: only the thread that locked
 /// it can unlock it. 128 bytes at a multiple of 8; only processes of one pid namespace and one C library can share it, others get Incompatible. It
 /// keeps the memory mapped. Source: pthread_mutexattr_setrobust(3).
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Mutex(InPlace);
 
 impl Mutex {
@@ -158,7 +158,7 @@ impl Mutex {
 }
 
 /// Holds a Mutex; the end of its with statement unlocks it.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Guard {
     mutex: Py<Mutex>,
     needs_repair: AtomicBool,

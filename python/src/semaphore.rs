@@ -15,7 +15,7 @@ use crate::wait::waiting;
 ///
 /// `with semaphore:` takes a unit and gives it back. 512 bytes at a multiple of 8. A recovering one (init_recovering) gets units back from processes
 /// that died with them. It keeps the memory mapped. Source: sem_overview(7).
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Semaphore(InPlace);
 
 impl Semaphore {
@@ -114,7 +114,7 @@ fn told(py: Python<'_>, result: unipc::Result<()>) -> PyResult<bool> {
 ///
 /// It costs one mapping and no descriptor, works in children made by fork, and stays until it is unlinked. The unit of a process that dies is lost;
 /// Semaphore.init_recovering does not lose it. Pickling opens it by its name. `with` closes it.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct PosixSemaphore {
     handle: Handle<sync::PosixSemaphore>,
     #[pyo3(get)]

@@ -89,7 +89,7 @@ pub(crate) fn unlink_fifo(py: Python<'_>, path: PathBuf) -> PyResult<()> {
 /// timeout is in seconds, None waits for ever, 0 does not wait: BlockingIOError; when it runs out: TimeoutError. KeyboardInterrupt ends any wait.
 /// A stream costs a descriptor, works in children made by fork, and travels to multiprocessing children. `with` closes it. Another thread's close
 /// wakes who waits, with ValueError.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Stream {
     pub(crate) handle: Handle<ByteStream>,
 }

@@ -83,7 +83,7 @@ fn bound() -> Option<unipc::Stop> {
 /// ``OSError`` of errno ``ECANCELED``, now and until `reset`.
 ///
 /// It costs one descriptor. After fork, parent and child share it: a request in either ends the waits of both.
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Stop(unipc::Stop);
 
 #[pymethods]
