@@ -1,7 +1,7 @@
-"""What the two Python workers share: the command line, the two pinned processes, the loops that are timed, and the samples on standard output.
+"""What the two Python workers share: the command line, the two pinned processes, the loops that are timed, the samples on standard output.
 
-The same loops as in c/worker.h. A worker brings its calls: for streams two functions, one that writes a message and one that gives the next; for
-locks and semaphores the objects themselves.
+The same loops as in c/worker.h. A worker brings its calls: for streams two functions, one that writes a message and one that gives the
+next; for locks and semaphores the objects themselves.
 
 Command line:  worker MECHANISM METRIC SIZE CPU PEER_CPU SAMPLES BATCH
 Output:        one line, the nanoseconds of each sample; a sample is BATCH operations

@@ -45,10 +45,10 @@ pub struct Case {
 const STREAMS: [&str; 4] = ["pipe", "fifo", "unix", "tcp"];
 const SIZES: [usize; 2] = [64, 65536];
 
-/// Operations that are too short for the clock are timed by the thousand. Those that two processes fight for are timed over several of the
-/// scheduler's time slices, or one core would show one process alone.
+/// Operations that are too short for the clock are timed by the thousand. Those that two processes fight for are timed for so long that it does not
+/// matter when the second one has woken up; on one core each has turns of the scheduler's.
 const BATCH: usize = 1000;
-const CONTENDED_BATCH: usize = 100_000;
+const CONTENDED_BATCH: usize = 300_000;
 
 /// A batch of messages is so long that the one acknowledgement at its end does not count.
 fn messages_in_batch(size: usize) -> usize {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use unipc_tests::{Leaks, TemporaryDirectory, libraries, output, run};
+use unipc_tests::{Leaks, TemporaryDirectory, libraries, output, python, run};
 
 fn bench() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unipc-bench"));
@@ -18,23 +18,25 @@ fn check(row: &Value) {
     let fields = row.as_object().unwrap_or_else(|| panic!("{row}"));
     assert_eq!(fields.len(), FIELDS.len(), "{row}");
     assert!(FIELDS.iter().all(|name| fields.contains_key(*name)), "{row}");
-    assert!(["c", "rust"].contains(&row["language"].as_str().expect("text")), "{row}");
+    assert!(["c", "rust", "python"].contains(&row["language"].as_str().expect("text")), "{row}");
     assert!([1, 2].contains(&row["cores"].as_u64().expect("a number")), "{row}");
     assert!(["round_trip_ns", "messages_per_s", "ns_per_op"].contains(&row["metric"].as_str().expect("text")), "{row}");
-    assert!(row["reference"].as_str().expect("text").starts_with("raw C"), "{row}");
+    let is_beside_python = row["language"] == "python" && row["size"] != 0;
+    assert!(row["reference"].as_str().expect("text").starts_with(if is_beside_python { "raw Python" } else { "raw C" }), "{row}");
     for name in ["p50", "p99", "p999", "reference_p50", "ratio"] {
         assert!(row[name].as_f64().expect("a number") > 0.0, "{name}: {row}");
     }
     assert!(row["spread"].as_f64().expect("a number") >= 0.0, "{row}");
 }
 
-#[test]
-fn every_case_is_measured_and_nothing_is_left() {
-    libraries();
+const MECHANISMS: [&str; 8] = ["pipe", "fifo", "unix", "tcp", "mutex", "mutex-contended", "semaphore", "posix-semaphore"];
+
+/// Measures everything, and looks at everything that comes out.
+fn measure_everything(command: &mut Command, languages: &[&str]) {
     let directory = TemporaryDirectory::new();
     let _leaks = Leaks::watch();
     let json = directory.path().join("bench.json");
-    let table = run(bench().arg("--json").arg(&json));
+    let table = run(command.arg("--json").arg(&json));
     let text = std::fs::read_to_string(&json).expect("the results are written");
     let results: Value = serde_json::from_str(&text).expect("the results are JSON");
     for name in ["cpu", "cores", "kernel", "date", "rustc", "cc", "python"] {
@@ -42,14 +44,24 @@ fn every_case_is_measured_and_nothing_is_left() {
     }
     let rows = results["rows"].as_array().expect("rows are a list");
     rows.iter().for_each(check);
-    for mechanism in ["pipe", "fifo", "unix", "tcp", "mutex", "mutex-contended", "semaphore", "posix-semaphore"] {
+    for mechanism in MECHANISMS {
         assert!(table.lines().any(|line| line == mechanism), "{mechanism}: {table}");
-        for language in ["c", "rust"] {
-            assert!(rows.iter().any(|row| row["mechanism"] == mechanism && row["language"] == language), "{mechanism} {language}");
+        for language in languages {
+            assert!(rows.iter().any(|row| row["mechanism"] == mechanism && row["language"] == *language), "{mechanism} {language}");
         }
     }
     let on_one_core = rows.iter().filter(|row| row["cores"] == 1).count();
-    assert_eq!(on_one_core, 2 * (4 * 4 + 2 + 2 * 2), "{table}");
+    assert_eq!(on_one_core, languages.len() * (4 * 4 + 2 + 2 * 2), "{table}");
+}
+
+#[test]
+fn every_case_is_measured_and_nothing_is_left() {
+    measure_everything(&mut bench(), &["c", "rust"]);
+}
+
+#[test]
+fn python_is_measured_too() {
+    measure_everything(bench().arg("--python").arg(python()), &["c", "rust", "python"]);
 }
 
 #[test]
