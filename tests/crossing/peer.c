@@ -25,9 +25,25 @@ static counter *open_counter(const char *name) {
   return unipc_memory_address(counter_memory);
 }
 
-/* Ten times it sleeps while it holds the mutex, so that the other one meets it held, however fast the two are. */
-static void count(char **arguments) {
+static void pause_shortly(void) {
   static const struct timespec moment = {0, 1000000};
+  nanosleep(&moment, NULL);
+}
+
+static void await_change(counter *shared, int64_t last) {
+  int64_t end = now() + PATIENCE, seen;
+  do {
+    CHECK_LESS(now(), end);
+    pause_shortly();
+    CHECK_EQUAL(unipc_mutex_lock(&shared->lock, PATIENCE), 0);
+    seen = shared->value;
+    CHECK_EQUAL(unipc_mutex_unlock(&shared->lock), 0);
+  } while (seen == last);
+}
+
+/* Each waits for the other's first, or two that are fast might never meet; and ten times it sleeps in the middle of counting, where the
+   mutex alone keeps the other one out. */
+static void count(char **arguments) {
   counter *shared = open_counter(arguments[0]);
   int times = atoi(arguments[1]), taken_turns = 0;
   int64_t last = 0;
@@ -36,11 +52,12 @@ static void count(char **arguments) {
   for (int i = 0; i < times; i++) {
     CHECK_EQUAL(unipc_mutex_lock(&shared->lock, PATIENCE), 0);
     int64_t seen = shared->value;
-    if (i % (times / 10) == 0) nanosleep(&moment, NULL);
+    if (i % (times / 10) == 0) pause_shortly();
     if (i > 0 && seen != last) taken_turns++;
     last = seen + 1;
     shared->value = last;
     CHECK_EQUAL(unipc_mutex_unlock(&shared->lock), 0);
+    if (i == 0) await_change(shared, last);
   }
   printf("counted %d\n", taken_turns);
   unipc_memory_close(counter_memory);

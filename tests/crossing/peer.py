@@ -64,7 +64,19 @@ def open_counter(name: str) -> tuple[Counter, unipc.Mutex]:
     return shared, unipc.Mutex.from_buffer(shared.lock)
 
 
+def await_change(shared: Counter, lock: unipc.Mutex, last: int) -> None:
+    end, seen = time.monotonic() + PATIENCE, last
+    while seen == last:
+        check(time.monotonic() < end, "the other one counts")
+        time.sleep(0.001)
+        with lock.lock(timeout=PATIENCE):
+            seen = shared.value
+
+
 def count(name: str, times: str) -> None:
+    """Each waits for the other's first, or two that are fast might never meet; and ten times it sleeps in the middle of counting, where the
+    mutex alone keeps the other one out.
+    """
     shared, lock = open_counter(name)
     taken_turns, last = 0, 0
     say("ready")
@@ -73,11 +85,13 @@ def count(name: str, times: str) -> None:
         with lock.lock(timeout=PATIENCE):
             seen = shared.value
             if number % (int(times) // 10) == 0:
-                time.sleep(0.001)  # so that the other one meets the mutex held, however fast the two are
+                time.sleep(0.001)
             if number > 0 and seen != last:
                 taken_turns += 1
             last = seen + 1
             shared.value = last
+        if number == 0:
+            await_change(shared, lock, last)
     say(f"counted {taken_turns}")
 
 

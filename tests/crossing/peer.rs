@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use unipc::memory::{Memory, MemoryOptions, Shared};
 use unipc::stream::{
@@ -15,6 +15,7 @@ use unipc::{Errno, Failure, Result};
 
 /// How long a peer is waited for that may have died.
 const PATIENCE: Duration = Duration::from_secs(20);
+const MOMENT: Duration = Duration::from_millis(1);
 const BRIEFLY: Duration = Duration::from_millis(20);
 const BYTES: usize = 200_001;
 const CUT: usize = 1 << 20;
@@ -63,22 +64,39 @@ fn open_counter(name: &str) -> Result<Shared<Counter>> {
     unipc::memory::open_or_create::<Counter>(name)
 }
 
+fn await_change(shared: &Counter, last: i64) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < end, "the other one does not count");
+        std::thread::sleep(MOMENT);
+        let _guard = shared.lock.lock(PATIENCE)?;
+        if shared.value.load(Ordering::Relaxed) != last {
+            return Ok(());
+        }
+    }
+}
+
+/// Each waits for the other's first, or two that are fast might never meet; and ten times it sleeps in the middle of counting, where the
+/// mutex alone keeps the other one out.
 fn count(name: &str, times: i64) -> Result<()> {
     let shared = open_counter(name)?;
     let (mut taken_turns, mut last) = (0, 0);
     say("ready");
     await_go();
     for number in 0..times {
-        let _guard = shared.lock.lock(PATIENCE)?;
+        let guard = shared.lock.lock(PATIENCE)?;
         // A load and a store, not one step: the mutex alone keeps the other one out.
         let seen = shared.value.load(Ordering::Relaxed);
         if number % (times / 10) == 0 {
-            // So that the other one meets the mutex held, however fast the two are.
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(MOMENT);
         }
         taken_turns += i64::from(number > 0 && seen != last);
         last = seen + 1;
         shared.value.store(last, Ordering::Relaxed);
+        drop(guard);
+        if number == 0 {
+            await_change(&shared, last)?;
+        }
     }
     say(&format!("counted {taken_turns}"));
     Ok(())
