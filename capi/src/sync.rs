@@ -50,6 +50,17 @@ unsafe fn in_place<'a, T, U>(operation: &'static str, place: *const U) -> Result
     unsafe { input(operation, place.cast()) }
 }
 
+/// Whether the call could be done at once, without a guard: the attempt cannot panic. `false` goes the slow way, which says what is wrong.
+///
+/// # Safety
+/// As [`in_place`].
+#[inline(always)]
+unsafe fn at_once<T, U>(place: *const U, attempt: impl FnOnce(&T) -> bool) -> bool {
+    let place = place.cast::<T>();
+    // SAFETY: not NULL and aligned; the caller's promise for the rest.
+    !place.is_null() && place.is_aligned() && attempt(unsafe { &*place })
+}
+
 /// mutex kind: the holder who locks again waits for itself, until its timeout. The kind of zero bytes.
 pub const UNIPC_MUTEX_PLAIN: u32 = 0;
 /// mutex kind: the holder who locks again holds the lock once more, and must unlock as often.
@@ -126,6 +137,14 @@ pub unsafe extern "C" fn unipc_mutex_init(mutex: *mut unipc_mutex, options: *con
 /// `mutex` is NULL or an object in memory that is only used through these functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_mutex_lock(mutex: *mut unipc_mutex, timeout: i64) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(mutex, Mutex::lock_at_once) { 0 } else { lock_slowly(mutex, timeout) } }
+}
+
+/// # Safety
+/// As [`unipc_mutex_lock`].
+#[cold]
+unsafe extern "C" fn lock_slowly(mutex: *mut unipc_mutex, timeout: i64) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| waiting(timeout, |wait| unsafe { in_place::<Mutex, _>("lock mutex", mutex) }?.lock_raw(wait)))
 }
@@ -156,6 +175,14 @@ pub unsafe extern "C" fn unipc_mutex_try_lock(mutex: *mut unipc_mutex) -> c_int 
 /// As unipc_mutex_lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_mutex_lock_recover(mutex: *mut unipc_mutex, timeout: i64) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(mutex, Mutex::lock_at_once) { 0 } else { lock_recover_slowly(mutex, timeout) } }
+}
+
+/// # Safety
+/// As [`unipc_mutex_lock_recover`].
+#[cold]
+unsafe extern "C" fn lock_recover_slowly(mutex: *mut unipc_mutex, timeout: i64) -> c_int {
     guard(|| {
         // SAFETY: the caller's promise.
         let mutex: &Mutex = unsafe { in_place("lock mutex to recover", mutex) }?;
@@ -188,6 +215,14 @@ pub unsafe extern "C" fn unipc_mutex_mark_consistent(mutex: *mut unipc_mutex) ->
 /// As unipc_mutex_lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_mutex_unlock(mutex: *mut unipc_mutex) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(mutex, Mutex::unlock_at_once) { 0 } else { unlock_slowly(mutex) } }
+}
+
+/// # Safety
+/// As [`unipc_mutex_unlock`].
+#[cold]
+unsafe extern "C" fn unlock_slowly(mutex: *mut unipc_mutex) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| unsafe { in_place::<Mutex, _>("unlock mutex", mutex) }?.unlock())
 }
@@ -263,6 +298,14 @@ pub unsafe extern "C" fn unipc_semaphore_init(semaphore: *mut unipc_semaphore, o
 /// `semaphore` is NULL or an object in memory that is only used through these functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_semaphore_wait(semaphore: *mut unipc_semaphore, timeout: i64) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(semaphore, Semaphore::take_at_once) { 0 } else { wait_slowly(semaphore, timeout) } }
+}
+
+/// # Safety
+/// As [`unipc_semaphore_wait`].
+#[cold]
+unsafe extern "C" fn wait_slowly(semaphore: *mut unipc_semaphore, timeout: i64) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| waiting(timeout, |wait| unsafe { in_place::<Semaphore, _>("wait for semaphore", semaphore) }?.wait(wait)))
 }
@@ -292,6 +335,14 @@ pub unsafe extern "C" fn unipc_semaphore_try_wait(semaphore: *mut unipc_semaphor
 /// As unipc_semaphore_wait.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_semaphore_post(semaphore: *mut unipc_semaphore) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(semaphore, Semaphore::post_at_once) { 0 } else { post_slowly(semaphore) } }
+}
+
+/// # Safety
+/// As [`unipc_semaphore_post`].
+#[cold]
+unsafe extern "C" fn post_slowly(semaphore: *mut unipc_semaphore) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| unsafe { in_place::<Semaphore, _>("post semaphore", semaphore) }?.post())
 }

@@ -6,7 +6,7 @@
 //! [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html), [pid_namespaces(7)](https://man7.org/linux/man-pages/man7/pid_namespaces.7.html)
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{Error, Failure, Result};
 
@@ -19,20 +19,38 @@ struct Wiped {
     pid_namespace: AtomicU32,
     /// This process as a [`ProcessId`] word, once asked for.
     own: AtomicU64,
+    /// See [`inline_namespace`].
+    inline_namespace: AtomicU64,
+}
+
+impl Wiped {
+    const fn zeroed() -> Wiped {
+        Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0), inline_namespace: AtomicU64::new(0) }
+    }
 }
 
 /// Counts forks along a line of processes; outside the wiped page, so that a child continues where its parent was.
 static LAST_MARK: AtomicU64 = AtomicU64::new(0);
 
+/// Stands for the page before there is one, and stays zero.
+static NOT_MAPPED: Wiped = Wiped::zeroed();
+
+/// The page, for those who only want to compare, and take a zero for "find out".
+static PAGE: AtomicPtr<Wiped> = AtomicPtr::new((&raw const NOT_MAPPED).cast_mut());
+
 fn wiped() -> &'static Wiped {
-    static PAGE: OnceLock<&'static Wiped> = OnceLock::new();
-    PAGE.get_or_init(map_wiped_page)
+    static MAPPED: OnceLock<&'static Wiped> = OnceLock::new();
+    MAPPED.get_or_init(|| {
+        let page = map_wiped_page();
+        PAGE.store(std::ptr::from_ref(page).cast_mut(), Ordering::Release);
+        page
+    })
 }
 
 /// Maps the page. Where there is no memory for it, or the kernel is older than 4.14, an ordinary static serves, and a child takes itself for its
 /// parent.
 fn map_wiped_page() -> &'static Wiped {
-    static FALLBACK: Wiped = Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0) };
+    static FALLBACK: Wiped = Wiped::zeroed();
     const SIZE: usize = 4096;
     // SAFETY: a fresh private anonymous mapping, at an address of the kernel's choice, disturbs nothing.
     let page = unsafe {
@@ -95,6 +113,22 @@ pub(crate) fn pid_namespace() -> u32 {
         }
         number => number,
     }
+}
+
+/// The pid namespace in the upper half of a word, as it stands in shared objects, if this process has allowed itself the inline paths of objects
+/// that are bound to one; else 0, which no namespace has.
+///
+/// Two loads. A fresh child starts with 0, so that what it inherited is never taken for its own namespace.
+#[inline]
+pub(crate) fn inline_namespace() -> u64 {
+    // SAFETY: always points to a `Wiped` that lives for ever and is only used through atomics.
+    let page = unsafe { &*PAGE.load(Ordering::Acquire) };
+    page.inline_namespace.load(Ordering::Relaxed)
+}
+
+/// Allows this process the inline paths.
+pub(crate) fn allow_inline() {
+    wiped().inline_namespace.store(u64::from(pid_namespace()) << 32, Ordering::Relaxed);
 }
 
 fn read_pid_namespace() -> Option<u32> {
@@ -179,11 +213,13 @@ mod tests {
     fn a_child_is_not_its_parent() {
         let birth = Birth::now();
         let own = ProcessId::own();
+        allow_inline();
+        assert_eq!(inline_namespace(), u64::from(pid_namespace()) << 32);
         assert!(birth.is_here());
         // SAFETY: the child only looks at atomics and leaves by _exit.
         match unsafe { libc::fork() } {
             0 => {
-                let forked = !birth.is_here() && birth.check("use").is_err() && Birth::now() != birth;
+                let forked = !birth.is_here() && birth.check("use").is_err() && Birth::now() != birth && inline_namespace() == 0;
                 // SAFETY: ends the child at once, without the parent's exit handlers.
                 unsafe { libc::_exit(i32::from(!forked)) };
             }

@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::process::Child;
 use support::shared::SharedPages;
-use support::stepper::{Step, Stepper};
+use support::stepper::{Step, Stepper, is_asleep};
 use support::waits::ends_in_every_way;
 use unipc::Wait;
 use unipc::sync::{Mutex, MutexKind};
@@ -224,13 +226,31 @@ fn another_pid_namespace_is_refused() {
     assert_eq!(child.wait(), 0);
 }
 
-/// Kills a process at every instruction of lock, critical section and unlock; a survivor goes on each time.
+/// A mutex that has been used, and is locked inline from now on.
+fn used_account() -> SharedPages<Account> {
+    let account = SharedPages::<Account>::zeroed();
+    drop(account.lock.lock(HANG).unwrap());
+    account
+}
+
+/// Kills a process at every instruction of first use, lock by the C library, critical section and unlock; a survivor goes on each time.
+#[test]
+fn killed_at_every_instruction_of_the_first_use() {
+    let _leaks = Leaks::watch();
+    killed_at_every_instruction("first use and unlock", SharedPages::zeroed);
+}
+
+/// The same with a mutex that is locked inline.
 #[test]
 fn killed_at_every_instruction_uncontended() {
     let _leaks = Leaks::watch();
+    killed_at_every_instruction("lock and unlock", used_account);
+}
+
+fn killed_at_every_instruction(what: &str, account: impl Fn() -> SharedPages<Account>) {
     let mut points = 0;
     loop {
-        let account = SharedPages::<Account>::zeroed();
+        let account = account();
         let mut stepper = Stepper::start(warm_up, || {
             let guard = account.lock.lock_recover(HANG);
             account.increment();
@@ -245,8 +265,82 @@ fn killed_at_every_instruction_uncontended() {
         assert!(!account.survive(), "the repair is remembered");
         points += 1;
     }
-    println!("killed at {points} instructions of lock and unlock; failures: 0");
-    assert!(points > 100, "the stepper has not stepped through a lock: {points}");
+    println!("killed at {points} instructions of {what}; failures: 0");
+    assert!(points > 50, "the stepper has not stepped through a lock: {points}");
+}
+
+/// Stops a process at every instruction; another does not wait longer than it wants, and both come through.
+#[test]
+fn stopped_at_every_instruction_nobody_hangs() {
+    const PATIENCE: Duration = Duration::from_millis(4);
+    let _leaks = Leaks::watch();
+    let (mut points, mut refused) = (0, 0);
+    loop {
+        let account = used_account();
+        let mut stepper = Stepper::start(warm_up, || {
+            let guard = account.lock.lock_recover(HANG);
+            account.increment();
+            drop(guard);
+            0
+        });
+        if !advance(&mut stepper, points) {
+            break;
+        }
+        let stopped = stepper.stop();
+        let start = Instant::now();
+        match account.lock.lock(PATIENCE) {
+            Ok(_guard) => account.increment(),
+            Err(error) => {
+                assert!(error.is(Errno::ETIMEDOUT), "{error}");
+                refused += 1;
+            }
+        }
+        assert!(start.elapsed() < HANG);
+        assert_eq!(stopped.go_on(), 0);
+        assert!(!account.survive(), "nobody has died");
+        points += 1;
+    }
+    println!("stopped at {points} instructions of lock and unlock, {refused} of them inside; failures: 0");
+    assert!(points > 50 && refused > 0 && refused < points, "{points} {refused}");
+}
+
+/// A waiter that comes at any instruction of the unlock gets the lock, whether the holder goes on or dies.
+#[test]
+fn a_waiter_comes_at_every_instruction_of_unlock() {
+    let _leaks = Leaks::watch();
+    for dies in [false, true] {
+        let mut points = 0;
+        loop {
+            let account = used_account();
+            let begin = || {
+                warm_up();
+                account.lock.lock_raw(HANG).unwrap();
+            };
+            let mut stepper = Stepper::start(begin, || {
+                account.increment();
+                i32::from(account.lock.unlock().is_err())
+            });
+            if !advance(&mut stepper, points) {
+                break;
+            }
+            let waiter = Child::fork(|| {
+                account.survive();
+                account.phase.store(1, Ordering::Release);
+                0
+            });
+            wait_until(|| account.phase.load(Ordering::Acquire) == 1 || is_asleep(waiter.id()));
+            if dies {
+                stepper.kill();
+            } else {
+                assert_eq!(stepper.stop().go_on(), 0);
+            }
+            assert_eq!(waiter.wait(), 0);
+            points += 1;
+        }
+        let end = if dies { "dies" } else { "goes on" };
+        println!("a waiter at {points} instructions of unlock, the holder {end}; failures: 0");
+        assert!(points > 20, "{points}");
+    }
 }
 
 /// The same with the lock held by another at first: the victim dies before, in and after its sleep, also as a woken waiter.
@@ -349,13 +443,246 @@ fn advance(stepper: &mut Stepper, count: u32) -> bool {
 
 /// Until the kernel says that the process sleeps in the futex call.
 fn wait_until_asleep(id: libc::pid_t) {
+    wait_until(|| is_asleep(id));
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
     let limit = Instant::now() + HANG;
-    loop {
-        let call = std::fs::read_to_string(format!("/proc/{id}/syscall")).unwrap_or_default();
-        if call.split(' ').next() == Some(&libc::SYS_futex.to_string()) {
-            return;
-        }
-        assert!(Instant::now() < limit, "the waiter does not wait: {call}");
+    while !condition() {
+        assert!(Instant::now() < limit, "it does not come");
         std::thread::yield_now();
     }
+}
+
+/// Three mutexes that one thread holds in any order: the C library's, ours, and the C library's with priority inheritance, of which the list of
+/// held mutexes keeps a mark in the pointers.
+struct Neighbours {
+    mutexes: SharedPages<(UnsafeCell<libc::pthread_mutex_t>, Mutex, UnsafeCell<libc::pthread_mutex_t>)>,
+}
+
+// SAFETY: process-shared mutexes are made for use from everywhere.
+unsafe impl Sync for Neighbours {}
+
+/// The one that is ours.
+const OURS: usize = 1;
+
+impl Neighbours {
+    fn new() -> Neighbours {
+        let mutexes = SharedPages::<(UnsafeCell<libc::pthread_mutex_t>, Mutex, UnsafeCell<libc::pthread_mutex_t>)>::zeroed();
+        for (mutex, protocol) in [(&mutexes.0, libc::PTHREAD_PRIO_NONE), (&mutexes.2, libc::PTHREAD_PRIO_INHERIT)] {
+            let mut attributes = MaybeUninit::uninit();
+            let attributes = attributes.as_mut_ptr();
+            // SAFETY: the attributes are initialised first, and the mutex is nobody's yet.
+            let results = unsafe {
+                [
+                    libc::pthread_mutexattr_init(attributes),
+                    libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED),
+                    libc::pthread_mutexattr_setrobust(attributes, libc::PTHREAD_MUTEX_ROBUST),
+                    libc::pthread_mutexattr_setprotocol(attributes, protocol),
+                    libc::pthread_mutex_init(mutex.get(), attributes),
+                ]
+            };
+            assert_eq!(results, [0; 5]);
+        }
+        drop(mutexes.1.lock(HANG).unwrap());
+        Neighbours { mutexes }
+    }
+
+    fn ours(&self) -> &Mutex {
+        &self.mutexes.1
+    }
+
+    /// The C library's view of each.
+    fn native(&self, index: usize) -> *mut libc::pthread_mutex_t {
+        // Behind the first word, what needs repair, and what is reserved.
+        const OFFSET: usize = 16;
+        match index {
+            0 => self.mutexes.0.get(),
+            OURS => std::ptr::from_ref(&self.mutexes.1).cast_mut().wrapping_byte_add(OFFSET).cast(),
+            _ => self.mutexes.2.get(),
+        }
+    }
+
+    fn lock(&self, index: usize, by_us: bool) -> bool {
+        match index {
+            OURS if by_us => self.ours().lock_raw(HANG).is_ok(),
+            // SAFETY: the mutex is initialised.
+            _ => unsafe { libc::pthread_mutex_lock(self.native(index)) == 0 },
+        }
+    }
+
+    fn unlock(&self, index: usize, by_us: bool) -> bool {
+        match index {
+            OURS if by_us => self.ours().unlock().is_ok(),
+            // SAFETY: the mutex is initialised, and knows its holder.
+            _ => unsafe { libc::pthread_mutex_unlock(self.native(index)) == 0 },
+        }
+    }
+
+    /// Locks what a dead process has left, and gives whether it held it.
+    fn has_died_holding(&self, index: usize) -> bool {
+        let native = self.native(index);
+        // SAFETY: the mutex is initialised, and ours if its holder has died.
+        unsafe {
+            let result = libc::pthread_mutex_trylock(native);
+            assert!(result == 0 || result == libc::EOWNERDEAD, "mutex {index}: {result}");
+            if result != 0 {
+                assert_eq!(libc::pthread_mutex_consistent(native), 0);
+            }
+            assert_eq!(libc::pthread_mutex_unlock(native), 0);
+            result != 0
+        }
+    }
+}
+
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+/// Ours stands in one list with the C library's: whatever the order, and whoever locks and unlocks ours, a death anywhere leaves every mutex that
+/// was held marked, and no other.
+#[test]
+fn neighbours_in_the_list_of_held_mutexes() {
+    let _leaks = Leaks::watch();
+    let mut deaths = 0;
+    for (locked, unlocked) in ORDERS.into_iter().flat_map(|locked| ORDERS.map(|unlocked| (locked, unlocked))) {
+        for (we_lock, we_unlock) in [(true, true), (true, false), (false, true)] {
+            let neighbours = Neighbours::new();
+            for last in 0..=6 {
+                let child = Child::fork(|| {
+                    warm_up();
+                    let fine = (0..last).all(|step| match step {
+                        0..3 => neighbours.lock(locked[step], we_lock),
+                        _ => neighbours.unlock(unlocked[step - 3], we_unlock),
+                    });
+                    if fine {
+                        // SAFETY: the child kills itself.
+                        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+                    }
+                    1
+                });
+                assert_eq!(child.wait(), -libc::SIGKILL, "{locked:?} {unlocked:?} {we_lock} {we_unlock} {last}");
+                let held = |index| {
+                    locked.iter().take(last).any(|it| *it == index) && !unlocked.iter().take(last.max(3) - 3).any(|it| *it == index)
+                };
+                for index in 0..3 {
+                    assert_eq!(
+                        neighbours.has_died_holding(index),
+                        held(index),
+                        "{index} of {locked:?} {unlocked:?} {we_lock} {we_unlock} {last}"
+                    );
+                }
+                deaths += 1;
+            }
+        }
+    }
+    println!("died {deaths} times with neighbours in the list; failures: 0");
+}
+
+/// Dies at every instruction of our lock and unlock, between neighbours on both sides: they are marked each time.
+#[test]
+fn killed_at_every_instruction_between_neighbours() {
+    let _leaks = Leaks::watch();
+    let mut points = [0; 4];
+    for (case, ([old, new], unlocks)) in [([0, 2], false), ([2, 0], false), ([0, 2], true), ([2, 0], true)].into_iter().enumerate() {
+        loop {
+            let neighbours = Neighbours::new();
+            let begin = || {
+                warm_up();
+                assert!(neighbours.lock(old, false) && (!unlocks || neighbours.lock(OURS, true)) && neighbours.lock(new, false));
+            };
+            let mut stepper = Stepper::start(begin, || {
+                let fine = if unlocks { neighbours.unlock(OURS, true) } else { neighbours.lock(OURS, true) };
+                i32::from(!fine)
+            });
+            if !advance(&mut stepper, points[case]) {
+                break;
+            }
+            stepper.kill();
+            for index in [old, new] {
+                assert!(neighbours.has_died_holding(index), "mutex {index} is forgotten at {} of case {case}", points[case]);
+            }
+            // Held or not, it can be locked.
+            neighbours.has_died_holding(OURS);
+            points[case] += 1;
+        }
+    }
+    println!("killed at {points:?} instructions of lock and unlock with neighbours in the list; failures: 0");
+    assert!(points.iter().all(|count| *count > 20), "{points:?}");
+}
+
+/// What is locked here is unlocked by the C library and the other way round, by threads of several processes; no wake-up is lost.
+#[test]
+fn we_and_the_c_library_take_turns() {
+    const ROUNDS: i64 = 4000;
+    let _leaks = Leaks::watch();
+    let neighbours = Neighbours::new();
+    let account = SharedPages::<Account>::zeroed();
+    let children: Vec<Child> = (0..3)
+        .map(|_| {
+            Child::fork(|| {
+                let turns = || {
+                    (0..ROUNDS).all(|round| {
+                        let locked = neighbours.lock(OURS, round % 3 != 0);
+                        // Not atomic on purpose: only the lock makes it right.
+                        let value = account.value.load(Ordering::Relaxed);
+                        if round % 64 == 0 {
+                            std::thread::yield_now();
+                        }
+                        account.value.store(value + 1, Ordering::Relaxed);
+                        locked && neighbours.unlock(OURS, round % 2 != 0)
+                    })
+                };
+                let fine = std::thread::scope(|scope| scope.spawn(turns).join().unwrap() && turns());
+                i32::from(!fine)
+            })
+        })
+        .collect();
+    for child in children {
+        assert_eq!(child.wait(), 0);
+    }
+    assert_eq!(account.value.load(Ordering::Relaxed), 3 * 2 * ROUNDS);
+}
+
+/// Only a program that goes past this library can bring a mutex there; then nobody locks it any more, and nobody hangs.
+#[test]
+fn a_mutex_that_the_c_library_has_given_up_is_refused() {
+    let _leaks = Leaks::watch();
+    let neighbours = Neighbours::new();
+    let child = Child::fork(|| {
+        neighbours.lock(OURS, true);
+        0
+    });
+    assert_eq!(child.wait(), 0);
+    // SAFETY: the mutex is initialised; its holder has died, and it is unlocked without being made consistent.
+    unsafe {
+        assert_eq!(libc::pthread_mutex_lock(neighbours.native(OURS)), libc::EOWNERDEAD);
+        assert_eq!(libc::pthread_mutex_unlock(neighbours.native(OURS)), 0);
+    }
+    assert!(neighbours.ours().lock(HANG).unwrap_err().is(Errno::ENOTRECOVERABLE));
+    assert!(neighbours.lock(0, false) && neighbours.unlock(0, false));
+}
+
+/// A child made by a raw `clone` has the parent's memory, and another namespace if asked for: what the parent knew does not count in it.
+#[test]
+fn a_raw_child_in_another_pid_namespace_is_refused() {
+    let _leaks = Leaks::watch();
+    let neighbours = Neighbours::new();
+    for _ in 0..2 {
+        neighbours.ours().lock_raw(HANG).unwrap();
+        neighbours.ours().unlock().unwrap();
+    }
+    let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
+    // SAFETY: a fork of which the C library does not know; the child leaves by _exit.
+    let child = unsafe { libc::syscall(libc::SYS_clone, flags, 0usize, 0usize, 0usize, 0usize) };
+    if child == 0 {
+        let ours = neighbours.ours();
+        let is_refused = |result: unipc::Result<()>| result.is_err_and(|error| error.is_failure(unipc::Failure::Incompatible));
+        let fine = is_refused(ours.lock_raw(HANG)) && is_refused(ours.unlock()) && is_refused(ours.lock_raw(HANG));
+        // SAFETY: ends the child without the exit handlers that belong to the parent.
+        unsafe { libc::_exit(i32::from(!fine)) };
+    }
+    assert!(child > 0, "clone needs root");
+    let mut status = -1;
+    // SAFETY: the child is ours and the status valid to write to.
+    assert_eq!(unsafe { libc::waitpid(child as libc::pid_t, &mut status, 0) }, child as libc::pid_t);
+    assert_eq!(status, 0);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use support::process::Child;
 use support::shared::SharedPages;
-use support::stepper::{Step, Stepper};
+use support::stepper::{Step, Stepper, is_asleep};
 use support::waits::ends_in_every_way;
 use unipc::Failure;
 use unipc::sync::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
@@ -183,6 +183,65 @@ fn killed_at_every_instruction_a_recovering_unit_survives() {
     }
     println!("killed at {points} instructions of wait and post; failures: 0");
     assert!(points > 50, "{points}");
+}
+
+/// Kills or stops a process at every instruction of its post to a plain semaphore on which another sleeps: it has posted or not, no unit is doubled,
+/// and the sleeper waits no longer than it wants.
+#[test]
+fn killed_and_stopped_at_every_instruction_of_post_with_a_sleeper() {
+    const PATIENCE: Duration = Duration::from_millis(4);
+    let _leaks = Leaks::watch();
+    for dies in [true, false] {
+        let (mut points, mut posts) = (0, 0);
+        'points: loop {
+            let pool = pool(Semaphore::new(1).unwrap());
+            pool.units.wait(HANG).unwrap();
+            let waiter = Child::fork(|| {
+                pool.phase.store(1, Ordering::Release);
+                let patience = if dies { HANG } else { PATIENCE };
+                match pool.units.wait(patience) {
+                    Ok(()) => 0,
+                    Err(error) => {
+                        if error.is(Errno::ETIMEDOUT) {
+                            1
+                        } else {
+                            2
+                        }
+                    }
+                }
+            });
+            wait_for_phase(&pool, 1);
+            while dies && !is_asleep(waiter.id()) {
+                std::thread::yield_now();
+            }
+            let mut stepper = Stepper::start(|| (), || i32::from(pool.units.post().is_err()));
+            for _ in 0..points {
+                if let Step::Exited(status) = stepper.step() {
+                    assert_eq!(status, 0);
+                    break 'points;
+                }
+            }
+            if dies {
+                stepper.kill();
+                // The sleeper takes this unit, or that of the dead.
+                pool.units.post().unwrap();
+                assert_eq!(waiter.wait(), 0);
+                let left = pool.units.value().unwrap();
+                // Who dies later than one that has posted, has posted.
+                assert!(left == 1 || (left == 0 && posts == 0), "{left} units at {points}");
+                posts += left;
+            } else {
+                let stopped = stepper.stop();
+                let result = waiter.wait();
+                assert!(result < 2, "the sleeper's wait has failed");
+                assert_eq!(stopped.go_on(), 0);
+                assert_eq!(pool.units.value().unwrap(), u32::from(result == 1), "one post is one unit");
+            }
+            points += 1;
+        }
+        println!("{} at {points} instructions of post with a sleeper; failures: 0", if dies { "killed" } else { "stopped" });
+        assert!(points > 20, "{points}");
+    }
 }
 
 /// A name that no other test, and no other run, uses; removed at the end.

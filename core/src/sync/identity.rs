@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Failure, Result};
-use crate::process::pid_namespace;
+use crate::process::{inline_namespace, pid_namespace};
 
 /// The pid namespace of processes that cannot tell theirs.
 const UNKNOWN_NAMESPACE: u32 = 1;
@@ -42,6 +42,19 @@ impl Kind {
         !matches!(self, Kind::Semaphore)
     }
 
+    /// Which layout of the kind this library knows. Semaphores: 2 since value and sleepers are one word.
+    const fn version(self) -> u64 {
+        match self {
+            Kind::Mutex => 1,
+            Kind::Semaphore | Kind::RecoveringSemaphore => 2,
+        }
+    }
+
+    /// The lower half of the word of a ready object.
+    const fn ready(self) -> u64 {
+        ABI << 24 | (self as u64) << 16 | self.version() << 8 | READY
+    }
+
     fn name(number: u64) -> &'static str {
         match number {
             1 => "a mutex",
@@ -64,10 +77,22 @@ impl Identity {
 
     fn word(kind: Kind) -> u64 {
         let namespace = if kind.has_owners() { pid_namespace() } else { 0 };
-        u64::from(namespace) << 32 | ABI << 24 | (kind as u64) << 16 | 1 << 8
+        u64::from(namespace) << 32 | (kind.ready() & !READY)
     }
 
-    /// Whether the object is set up for us: the one comparison of the fast path.
+    /// Whether the object is set up for us, and has no owners: a comparison with a constant.
+    #[inline(always)]
+    pub(super) fn is_ready_for_anyone(&self) -> bool {
+        self.0.load(Ordering::Acquire) == const { Kind::Semaphore.ready() }
+    }
+
+    /// Whether the object is set up for us, and this process has [allowed](crate::process::allow_inline) itself the inline path.
+    #[inline(always)]
+    pub(super) fn is_ready_inline(&self, kind: Kind) -> bool {
+        self.0.load(Ordering::Acquire) == inline_namespace() | kind.ready()
+    }
+
+    /// Whether the object is set up for us.
     pub(super) fn is_ready(&self, kind: Kind) -> bool {
         self.0.load(Ordering::Acquire) == Identity::word(kind) | READY
     }
@@ -102,7 +127,10 @@ impl Identity {
 fn compare(found: u64, own: u64, operation: &'static str) -> Result<()> {
     let incompatible = |remedy: String| Err(Error::failure(operation, Failure::Incompatible).hint(remedy));
     let field = |word: u64, shift: u32| word >> shift & 0xff;
-    if field(found, 16) != field(own, 16) || field(found, 8) != field(own, 8) {
+    if field(found, 16) == field(own, 16) && field(found, 8) != field(own, 8) {
+        return incompatible("it was made by another version of this library".into());
+    }
+    if field(found, 16) != field(own, 16) {
         let (found, own) = (Kind::name(field(found, 16)), Kind::name(field(own, 16)));
         return incompatible(format!("{found} stands here, not {own}; memory must be zero before its first use"));
     }
@@ -132,6 +160,8 @@ mod tests {
         assert!(error.to_string().contains("namespace"), "{error}");
         let other_libc = Identity(AtomicU64::new(identity.0.load(Ordering::Relaxed) ^ 1 << 24));
         assert!(other_libc.claim(Kind::Mutex, "lock", || ()).unwrap_err().to_string().contains("C library"));
+        let other_layout = Identity(AtomicU64::new(identity.0.load(Ordering::Relaxed) ^ 8 << 8));
+        assert!(other_layout.claim(Kind::Mutex, "lock", || ()).unwrap_err().to_string().contains("version"));
     }
 
     #[test]

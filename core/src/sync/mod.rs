@@ -11,6 +11,11 @@ pub(crate) mod futex;
 mod identity;
 mod mutex;
 mod native;
+#[cfg_attr(
+    not(all(target_env = "gnu", target_pointer_width = "64", any(target_arch = "x86_64", target_arch = "aarch64"))),
+    path = "no_robust_list.rs"
+)]
+mod robust_list;
 mod semaphore;
 
 pub use mutex::{Mutex, MutexGuard, MutexKind};

@@ -25,8 +25,9 @@ use libc::pthread_mutex_t;
 use nix::errno::Errno;
 
 use super::identity::{Identity, Kind};
-use super::{LONGEST_SLEEP, native};
+use super::{LONGEST_SLEEP, native, robust_list};
 use crate::error::{Error, Failure, Result};
+use crate::process;
 use crate::wait::{Deadline, Wait};
 
 /// What happens when the holder locks again.
@@ -105,6 +106,7 @@ impl Mutex {
     ///
     /// Other errors: `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]); `EDEADLK` for the holder of an error-checking mutex;
     /// [`Failure::Incompatible`].
+    #[inline]
     pub fn lock<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<MutexGuard<'_>> {
         self.lock_raw(wait)?;
         Ok(MutexGuard::of(self, false))
@@ -118,15 +120,22 @@ impl Mutex {
     /// Locks also when the last holder died; the guard then [needs repair](MutexGuard::needs_repair).
     ///
     /// Errors as [`lock`](Mutex::lock), but `EOWNERDEAD`.
+    #[inline]
     pub fn lock_recover<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<MutexGuard<'_>> {
         let needs_repair = self.lock_recover_raw(wait)?;
         Ok(MutexGuard::of(self, needs_repair))
     }
 
     /// [`lock`](Mutex::lock) for callers who cannot keep a guard; pair it with [`unlock`](Mutex::unlock).
+    #[inline]
     pub fn lock_raw<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
+        if self.lock_at_once() { Ok(()) } else { self.lock_slowly(wait.into()) }
+    }
+
+    #[cold]
+    fn lock_slowly(&self, wait: Wait<'_>) -> Result<()> {
         const OPERATION: &str = "lock mutex";
-        if self.acquire(OPERATION, wait.into())? {
+        if self.acquire(OPERATION, wait)? {
             self.release(OPERATION)?;
             return Err(Error::os(OPERATION, Errno::EOWNERDEAD).hint("a holder died; lock to recover, and repair"));
         }
@@ -134,8 +143,41 @@ impl Mutex {
     }
 
     /// [`lock_recover`](Mutex::lock_recover) for callers who cannot keep a guard: `true` if repair is needed.
+    #[inline]
     pub fn lock_recover_raw<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<bool> {
-        self.acquire("lock mutex to recover", wait.into())
+        if self.lock_at_once() { Ok(false) } else { self.lock_recover_slowly(wait.into()) }
+    }
+
+    #[cold]
+    fn lock_recover_slowly(&self, wait: Wait<'_>) -> Result<bool> {
+        self.acquire("lock mutex to recover", wait)
+    }
+
+    /// Locks if the mutex is plain, free, and needs no repair, in a few instructions that cannot panic. `false` says nothing: use the others.
+    #[doc(hidden)]
+    #[inline]
+    pub fn lock_at_once(&self) -> bool {
+        // SAFETY: a mutex that is ready is initialised, and the inline path is allowed only when the list is understood.
+        let is_held = self.identity.is_ready_inline(Kind::Mutex) && unsafe { robust_list::lock(self.native.get()) };
+        // Looked at while it is held: who wrote the word held it.
+        is_held && (self.needs_repair.load(Ordering::Relaxed) == 0 || self.let_go())
+    }
+
+    /// The need for repair is told by the slow way, which locks once more.
+    #[cold]
+    #[inline(never)]
+    fn let_go(&self) -> bool {
+        // SAFETY: the mutex is initialised and held by this thread.
+        unsafe { libc::pthread_mutex_unlock(self.native.get()) };
+        false
+    }
+
+    /// Unlocks if the calling thread holds the mutex and nobody waits, in a few instructions that cannot panic. `false` says nothing.
+    #[doc(hidden)]
+    #[inline]
+    pub fn unlock_at_once(&self) -> bool {
+        // SAFETY: as for `lock_at_once`.
+        self.identity.is_ready_inline(Kind::Mutex) && unsafe { robust_list::unlock(self.native.get()) }
     }
 
     /// Ends the need for repair. `EPERM` unless the calling thread holds the mutex.
@@ -151,7 +193,13 @@ impl Mutex {
     }
 
     /// Unlocks. `EPERM` unless the calling thread holds the mutex. A need for repair that was not met stays.
+    #[inline]
     pub fn unlock(&self) -> Result<()> {
+        if self.unlock_at_once() { Ok(()) } else { self.unlock_slowly() }
+    }
+
+    #[cold]
+    fn unlock_slowly(&self) -> Result<()> {
         self.release("unlock mutex")
     }
 
@@ -196,11 +244,13 @@ impl Mutex {
         }
     }
 
-    /// The C library's mutex, set up if this is its first use.
-    #[inline]
+    /// The C library's mutex, set up if this is its first use. Whoever comes here tries inline the next time, if that can be.
     fn native(&self, operation: &'static str) -> Result<*mut pthread_mutex_t> {
         if !self.identity.is_ready(Kind::Mutex) {
             self.first_use(operation)?;
+        }
+        if process::inline_namespace() == 0 && robust_list::is_understood() && robust_list::is_registered() {
+            process::allow_inline();
         }
         Ok(self.native.get())
     }
@@ -237,6 +287,7 @@ pub struct MutexGuard<'a> {
 }
 
 impl<'a> MutexGuard<'a> {
+    #[inline]
     fn of(mutex: &'a Mutex, needs_repair: bool) -> MutexGuard<'a> {
         MutexGuard { mutex, needs_repair, of_this_thread: PhantomData }
     }
@@ -255,6 +306,7 @@ impl<'a> MutexGuard<'a> {
 }
 
 impl Drop for MutexGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Fails only in a child made by fork, which never held the lock.
         let _ = self.mutex.unlock();

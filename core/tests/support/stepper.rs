@@ -70,8 +70,35 @@ impl Stepper {
         Step::Exited(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) })
     }
 
+    /// Lets go of the child, stopped by SIGSTOP where it stands; [`Stopped::go_on`] ends that.
+    pub fn stop(self) -> Stopped {
+        // SAFETY: the child is traced by us and stopped.
+        assert_eq!(unsafe { libc::ptrace(libc::PTRACE_DETACH, self.child.id(), 0, libc::SIGSTOP) }, 0);
+        Stopped { child: self.child }
+    }
+
     /// Kills the child where it stands, and waits until it is gone.
     pub fn kill(mut self) {
         self.child.kill();
     }
+}
+
+/// A child that stands still, as after SIGSTOP by a user.
+pub struct Stopped {
+    child: Child,
+}
+
+impl Stopped {
+    /// Lets it run to its end: the exit status, or minus the signal.
+    pub fn go_on(self) -> i32 {
+        // SAFETY: the child is ours and not waited for yet, so the number is still its own.
+        unsafe { libc::kill(self.child.id(), libc::SIGCONT) };
+        self.child.wait()
+    }
+}
+
+/// Whether the kernel says that the process sleeps in the futex call.
+pub fn is_asleep(id: libc::pid_t) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{id}/syscall")).unwrap_or_default();
+    call.split(' ').next() == Some(&libc::SYS_futex.to_string())
 }

@@ -5,9 +5,16 @@
 //! unit free looks whether a holder has died. A holder is a process: its number and its start time, so that a number that comes again is not
 //! mistaken.
 //!
-//! The poster changes the value first and looks for sleepers second, the sleeper announces itself first and looks at the value second (the kernel
-//! does, inside the futex call); one of the two sees the other. A poster that is killed between the two rings nobody: no sleep is longer than half
-//! a second.
+//! The value and the number of sleepers are the halves of one word, so the poster raises the one and sees the other in a single
+//! step. No wake-up is lost, since all changes of one word have one order:
+//!
+//! * the sleeper announced itself before the poster's change: the poster sees it there, and rings. The kernel compares the value and puts the sleeper
+//!   to sleep in one step, under the lock that the ring takes, too, and the change came before the ring: either the sleeper sleeps when
+//!   the ring comes, or the comparison sees the changed value and it does not sleep;
+//! * or after: then its announcement, a change of the same word, comes after the value's, and so does the kernel's comparison.
+//!
+//! So nothing has to be ordered between two words. A poster that is killed between the change and the ring rings nobody: no sleep is longer than
+//! half a second.
 //!
 //! [sem_overview(7)](https://man7.org/linux/man-pages/man7/sem_overview.7.html)
 
@@ -38,17 +45,95 @@ pub struct Semaphore {
     identity: Identity,
     /// Recovering: how many places are in use.
     limit: AtomicU32,
-    /// Plain: the value. Recovering: changes with every unit that comes back. The sleepers' word.
-    word: AtomicU32,
-    /// How many sleep, at least; one that was killed in its sleep stays counted, which costs a vain wake-up per post.
-    sleepers: AtomicU32,
     reserved: AtomicU32,
+    state: State,
     /// Recovering: who holds each unit, 0 for none.
     places: [AtomicU64; PLACES],
     room: [u64; 5],
 }
 
 const _: () = assert!(size_of::<Semaphore>() == 512 && align_of::<Semaphore>() == 8);
+
+/// sleepers 32 | value 32
+///
+/// The value. Plain: how many units are free. Recovering: changes with every unit that comes back. The sleepers: how many there are, at least; one
+/// that was killed in its sleep stays counted, which costs a vain wake-up per post. If so many die that the number overflows, it does so out of
+/// the word.
+#[derive(Debug)]
+#[repr(transparent)]
+struct State(AtomicU64);
+
+const SLEEPER: u64 = 1 << 32;
+
+impl State {
+    #[inline(always)]
+    fn value(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) as u32
+    }
+
+    /// Takes one from the value, if it is not zero.
+    #[inline(always)]
+    fn lower(&self) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        while seen as u32 != 0 {
+            match self.0.compare_exchange_weak(seen, seen - 1, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => seen = other,
+            }
+        }
+        false
+    }
+
+    /// Adds one to a value below the largest, and wakes a sleeper.
+    ///
+    /// One addition, which needs neither a look before nor a second attempt. If it found the largest value, it is taken back: the half has room
+    /// for as many at a time as there can be threads.
+    #[inline(always)]
+    fn raise(&self) -> bool {
+        let seen = self.0.fetch_add(1, Ordering::Release);
+        if seen < u64::from(LARGEST_VALUE) { true } else { self.raised(seen) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn raised(&self, seen: u64) -> bool {
+        if seen as u32 >= LARGEST_VALUE {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.ring(1);
+        true
+    }
+
+    /// Makes the value another one, and wakes up to `count` sleepers.
+    fn change(&self, count: i32) {
+        let next = |seen: u64| Some(seen & !(SLEEPER - 1) | u64::from((seen as u32).wrapping_add(1)));
+        // Always gives a next value, so it never fails.
+        let (Ok(seen) | Err(seen)) = self.0.fetch_update(Ordering::Release, Ordering::Relaxed, next);
+        if seen >= SLEEPER {
+            self.ring(count);
+        }
+    }
+
+    #[cold]
+    fn ring(&self, count: i32) {
+        futex::wake(self.half(), count);
+    }
+
+    /// Sleeps while the value is `expected`, at most until `until`.
+    fn sleep(&self, expected: u32, until: libc::timespec) {
+        self.0.fetch_add(SLEEPER, Ordering::Relaxed);
+        futex::wait(self.half(), expected, until);
+        self.0.fetch_sub(SLEEPER, Ordering::Relaxed);
+    }
+
+    /// The half that the kernel looks at. Only its address is used: as an atomic the word is always used whole.
+    fn half(&self) -> &AtomicU32 {
+        let lower = if cfg!(target_endian = "big") { 1 } else { 0 };
+        // SAFETY: a half of the word is aligned, and lives as long; nobody loads or stores through the reference.
+        unsafe { &*self.0.as_ptr().cast::<AtomicU32>().add(lower) }
+    }
+}
 
 impl Default for Semaphore {
     fn default() -> Semaphore {
@@ -61,9 +146,8 @@ impl Semaphore {
         Semaphore {
             identity: Identity::unused(),
             limit: AtomicU32::new(0),
-            word: AtomicU32::new(0),
-            sleepers: AtomicU32::new(0),
             reserved: AtomicU32::new(0),
+            state: State(AtomicU64::new(0)),
             places: [const { AtomicU64::new(0) }; PLACES],
             room: [0; 5],
         }
@@ -76,7 +160,7 @@ impl Semaphore {
             return Err(Error::os("initialise semaphore", Errno::EINVAL).hint(remedy));
         }
         let semaphore = Semaphore::blank();
-        semaphore.word.store(value, Ordering::Relaxed);
+        semaphore.state.0.store(u64::from(value), Ordering::Relaxed);
         Ok(semaphore)
     }
 
@@ -106,15 +190,30 @@ impl Semaphore {
 
     /// Takes a unit. Errors: `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]);
     /// [`Failure::Incompatible`](crate::Failure::Incompatible).
+    #[inline]
     pub fn wait<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
+        if self.take_at_once() { Ok(()) } else { self.wait_slowly(wait.into()) }
+    }
+
+    #[cold]
+    fn wait_slowly(&self, wait: Wait<'_>) -> Result<()> {
         const OPERATION: &str = "wait for semaphore";
-        if self.is_recovering(OPERATION)? {
-            return self.wait_for_place(Deadline::new(OPERATION, wait));
-        }
-        if self.take() {
-            return Ok(());
-        }
-        self.wait_for_value(Deadline::new(OPERATION, wait))
+        let deadline = Deadline::new(OPERATION, wait);
+        if self.is_recovering(OPERATION)? { self.wait_for_place(deadline) } else { self.wait_for_value(deadline) }
+    }
+
+    /// Takes a unit of a plain semaphore if one is free, in a few instructions that cannot panic. `false` says nothing: use [`wait`](Self::wait).
+    #[doc(hidden)]
+    #[inline]
+    pub fn take_at_once(&self) -> bool {
+        self.identity.is_ready_for_anyone() && self.state.lower()
+    }
+
+    /// Posts to a plain semaphore, in a few instructions that cannot panic. `false` says nothing: use [`post`](Self::post).
+    #[doc(hidden)]
+    #[inline]
+    pub fn post_at_once(&self) -> bool {
+        self.identity.is_ready_for_anyone() && self.state.raise()
     }
 
     /// Takes a unit if one is free: else `EAGAIN`.
@@ -125,29 +224,32 @@ impl Semaphore {
     /// Gives a unit back, and wakes one who waits.
     ///
     /// Errors: `EOVERFLOW` beyond `i32::MAX`; `EPERM` from a process that holds no unit of a recovering semaphore.
+    #[inline]
     pub fn post(&self) -> Result<()> {
+        if self.post_at_once() { Ok(()) } else { self.post_slowly() }
+    }
+
+    #[cold]
+    fn post_slowly(&self) -> Result<()> {
         const OPERATION: &str = "post semaphore";
         if self.is_recovering(OPERATION)? {
             return self.return_place(OPERATION);
         }
-        let raise = |value: u32| (value < LARGEST_VALUE).then(|| value + 1);
-        if self.word.fetch_update(Ordering::SeqCst, Ordering::Relaxed, raise).is_err() {
+        if !self.state.raise() {
             return Err(Error::os(OPERATION, Errno::EOVERFLOW).hint(format!("the limit is {LARGEST_VALUE}")));
         }
-        self.ring(1);
         Ok(())
     }
 
     /// How many units are free at this moment. A dead holder's unit counts when somebody who found none free has freed it.
     pub fn value(&self) -> Result<u32> {
         if !self.is_recovering("read semaphore")? {
-            return Ok(self.word.load(Ordering::Relaxed));
+            return Ok(self.state.value().min(LARGEST_VALUE));
         }
         Ok(self.places().iter().filter(|place| place.load(Ordering::Relaxed) == 0).count() as u32)
     }
 
     /// Which of the two it is; an unused object becomes a plain one.
-    #[inline]
     fn is_recovering(&self, operation: &'static str) -> Result<bool> {
         if self.identity.is_ready(Kind::Semaphore) {
             return Ok(false);
@@ -166,29 +268,24 @@ impl Semaphore {
         Ok(kind == Kind::RecoveringSemaphore)
     }
 
-    #[inline]
-    fn take(&self) -> bool {
-        self.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, |value| value.checked_sub(1)).is_ok()
-    }
-
-    #[cold]
     fn wait_for_value(&self, mut deadline: Deadline<'_>) -> Result<()> {
-        loop {
-            self.sleep(&mut deadline, 0, LONGEST_SLEEP)?;
-            if self.take() {
-                return Ok(());
-            }
+        while !self.state.lower() {
+            let until = deadline.until(LONGEST_SLEEP)?;
+            self.state.sleep(0, until);
         }
+        Ok(())
     }
 
     fn wait_for_place(&self, mut deadline: Deadline<'_>) -> Result<()> {
         let own = ProcessId::own().word();
         loop {
-            let seen = self.word.load(Ordering::SeqCst);
+            // Before the look at the places: a unit that comes back after it changes the value.
+            let seen = self.state.0.load(Ordering::Acquire) as u32;
             if self.take_place(own) || (self.free_places_of_the_dead() && self.take_place(own)) {
                 return Ok(());
             }
-            self.sleep(&mut deadline, seen, LOOK_FOR_DEAD)?;
+            let until = deadline.until(LOOK_FOR_DEAD)?;
+            self.state.sleep(seen, until);
         }
     }
 
@@ -204,8 +301,7 @@ impl Semaphore {
         if !self.places().iter().any(give) {
             return Err(Error::os(operation, Errno::EPERM).hint("this process holds no unit of the recovering semaphore"));
         }
-        self.word.fetch_add(1, Ordering::SeqCst);
-        self.ring(1);
+        self.state.change(1);
         Ok(())
     }
 
@@ -222,8 +318,7 @@ impl Semaphore {
             }
         }
         if freed > 0 {
-            self.word.fetch_add(1, Ordering::SeqCst);
-            self.ring(freed);
+            self.state.change(freed);
         }
         freed > 0
     }
@@ -231,19 +326,5 @@ impl Semaphore {
     fn places(&self) -> &[AtomicU64] {
         let limit = (self.limit.load(Ordering::Relaxed) as usize).min(PLACES);
         &self.places[..limit]
-    }
-
-    fn sleep(&self, deadline: &mut Deadline<'_>, expected: u32, longest: i64) -> Result<()> {
-        let until = deadline.until(longest)?;
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        futex::wait(&self.word, expected, until);
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
-        Ok(())
-    }
-
-    fn ring(&self, count: i32) {
-        if self.sleepers.load(Ordering::SeqCst) != 0 {
-            futex::wake(&self.word, count);
-        }
     }
 }
