@@ -89,7 +89,10 @@ impl Contestants {
         compile("raw.c", &raw_c, &["-pthread".into()])?;
         let include = format!("-I{}", root().join("include").display());
         compile("capi.c", &c, &[include, shared.display().to_string(), format!("-Wl,-rpath,{}", library.display())])?;
-        Ok(Contestants { raw_c, c, rust, python: python.map(Path::to_owned) })
+        // Workers run in another directory. A bare name is looked for as everywhere, and an environment's link is not followed.
+        let stays = |path: &Path| if path.components().count() > 1 { std::path::absolute(path) } else { Ok(path.to_owned()) };
+        let python = python.map(stays).transpose().map_err(|error| format!("the path of Python: {error}"))?;
+        Ok(Contestants { raw_c, c, rust, python })
     }
 
     pub fn present(&self) -> impl Iterator<Item = Contestant> {

@@ -40,7 +40,8 @@ pub struct Result {
 pub struct Results {
     pub list: Vec<Result>,
     pub rounds: usize,
-    pub failures: Vec<String>,
+    /// How many workers have failed; each was told when it did.
+    pub failures: usize,
 }
 
 impl Results {
@@ -58,7 +59,7 @@ struct Runner<'a> {
     contestants: &'a Contestants,
     machine: &'a Machine,
     place: &'a Place,
-    failures: Vec<String>,
+    failures: usize,
 }
 
 impl Runner<'_> {
@@ -75,16 +76,9 @@ impl Runner<'_> {
         });
         outcome
             .map_err(|error| {
-                let told = format!(
-                    "{}, {}, {} bytes, cores: {}, {}: {error}",
-                    case.mechanism,
-                    case.title(),
-                    case.size,
-                    case.cores,
-                    result.who.title()
-                );
-                eprintln!("unipc-bench: {told}");
-                self.failures.push(told);
+                let (place, who) = (format!("{} bytes, cores: {}", case.size, case.cores), result.who.title());
+                eprintln!("unipc-bench: {who}, {}, {}, {place}: {error}", case.mechanism, case.title());
+                self.failures += 1;
                 result.has_failed = true;
             })
             .ok()
@@ -106,7 +100,7 @@ fn samples(plan: &Plan, case: usize, list: &[Result]) -> usize {
 /// behind the same other.
 pub fn run(plan: &Plan, cases: &[Case], contestants: &Contestants, machine: &Machine, place: &Place) -> Results {
     let start = Instant::now();
-    let mut runner = Runner { cases, contestants, machine, place, failures: Vec::new() };
+    let mut runner = Runner { cases, contestants, machine, place, failures: 0 };
     let mut list = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         for who in contestants.present().filter(|who| who.runs(case)) {
