@@ -81,7 +81,8 @@ impl Row {
     }
 
     pub fn to_json(&self) -> Value {
-        let tenths = |value: f64| (value * 10.0).round() / 10.0;
+        // Locks take a few nanoseconds: with fewer digits the ratio would not be that of the numbers beside it.
+        let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
         json!({
             "mechanism": self.of.mechanism,
             "language": self.who.language(),
@@ -89,13 +90,13 @@ impl Row {
             "cores": self.of.cores,
             "wait": "block",
             "metric": self.of.metric.name(),
-            "p50": tenths(self.own.p50),
-            "p99": tenths(self.own.p99),
-            "p999": tenths(self.own.p999),
-            "spread": tenths(self.own.spread),
+            "p50": rounded(self.own.p50),
+            "p99": rounded(self.own.p99),
+            "p999": rounded(self.own.p999),
+            "spread": rounded(self.own.spread),
             "reference": calls(self.who.reference(&self.of), &self.of),
-            "reference_p50": tenths(self.reference.p50),
-            "ratio": (self.ratio * 1000.0).round() / 1000.0,
+            "reference_p50": rounded(self.reference.p50),
+            "ratio": rounded(self.ratio),
         })
     }
 }

@@ -26,6 +26,9 @@ fn check(row: &Value) {
     for name in ["p50", "p99", "p999", "reference_p50", "ratio"] {
         assert!(row[name].as_f64().expect("a number") > 0.0, "{name}: {row}");
     }
+    let [own, reference, ratio] = ["p50", "reference_p50", "ratio"].map(|name| row[name].as_f64().expect("a number"));
+    let expected = if row["metric"] == "messages_per_s" { reference / own } else { own / reference };
+    assert!((ratio - expected).abs() <= 0.001 + expected / 100.0, "above 1 is slower: {row}");
     assert!(row["spread"].as_f64().expect("a number") >= 0.0, "{row}");
 }
 
