@@ -121,7 +121,7 @@ pub fn run(plan: &Plan, cases: &[Case], contestants: &Contestants, machine: &Mac
         eprintln!("unipc-bench: round {} of {}", rounds + 1, plan.rounds);
         run_round(&mut runner, &mut list, &samples, rounds);
         rounds += 1;
-        if start.elapsed() + start_of_round.elapsed() > plan.limit {
+        if rounds < plan.rounds as usize && start.elapsed() + start_of_round.elapsed() > plan.limit {
             eprintln!("unipc-bench: the time is up after {rounds} rounds");
             break;
         }
