@@ -5,7 +5,6 @@
 //!
 //! [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html), [pid_namespaces(7)](https://man7.org/linux/man-pages/man7/pid_namespaces.7.html)
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{Error, Failure, Result};
@@ -35,23 +34,36 @@ static LAST_MARK: AtomicU64 = AtomicU64::new(0);
 /// Stands for the page before there is one, and stays zero.
 static NOT_MAPPED: Wiped = Wiped::zeroed();
 
-/// The page, for those who only want to compare, and take a zero for "find out".
+/// Where there is no memory for the page, or the kernel is older than 4.14, an ordinary static serves, and a child takes itself for its parent.
+static FALLBACK: Wiped = Wiped::zeroed();
+
 static PAGE: AtomicPtr<Wiped> = AtomicPtr::new((&raw const NOT_MAPPED).cast_mut());
 
-fn wiped() -> &'static Wiped {
-    static MAPPED: OnceLock<&'static Wiped> = OnceLock::new();
-    MAPPED.get_or_init(|| {
-        let page = map_wiped_page();
-        PAGE.store(std::ptr::from_ref(page).cast_mut(), Ordering::Release);
-        page
-    })
+/// The page if there is one, for those who only compare, and take a zero for "find out".
+#[inline]
+fn page() -> &'static Wiped {
+    // SAFETY: always points to a `Wiped` that lives for ever and is only used through atomics.
+    unsafe { &*PAGE.load(Ordering::Acquire) }
 }
 
-/// Maps the page. Where there is no memory for it, or the kernel is older than 4.14, an ordinary static serves, and a child takes itself for its
-/// parent.
+/// The page. Two threads may map one at the same time, and one is given back: no lock, which a thread could hold while another forks, and which
+/// nobody would release in the child.
+fn wiped() -> &'static Wiped {
+    if std::ptr::eq(page(), &NOT_MAPPED) {
+        let mapped = map_wiped_page();
+        let own = std::ptr::from_ref(mapped).cast_mut();
+        let none = (&raw const NOT_MAPPED).cast_mut();
+        if PAGE.compare_exchange(none, own, Ordering::AcqRel, Ordering::Acquire).is_err() && !std::ptr::eq(mapped, &FALLBACK) {
+            // SAFETY: nobody else has seen this page.
+            unsafe { libc::munmap(own.cast(), SIZE) };
+        }
+    }
+    page()
+}
+
+const SIZE: usize = 4096;
+
 fn map_wiped_page() -> &'static Wiped {
-    static FALLBACK: Wiped = Wiped::zeroed();
-    const SIZE: usize = 4096;
     // SAFETY: a fresh private anonymous mapping, at an address of the kernel's choice, disturbs nothing.
     let page = unsafe {
         libc::mmap(std::ptr::null_mut(), SIZE, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
@@ -121,9 +133,7 @@ pub(crate) fn pid_namespace() -> u32 {
 /// Two loads. A fresh child starts with 0, so that what it inherited is never taken for its own namespace.
 #[inline]
 pub(crate) fn inline_namespace() -> u64 {
-    // SAFETY: always points to a `Wiped` that lives for ever and is only used through atomics.
-    let page = unsafe { &*PAGE.load(Ordering::Acquire) };
-    page.inline_namespace.load(Ordering::Relaxed)
+    page().inline_namespace.load(Ordering::Relaxed)
 }
 
 /// Allows this process the inline paths.

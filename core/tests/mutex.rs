@@ -230,6 +230,7 @@ fn another_pid_namespace_is_refused() {
 fn used_account() -> SharedPages<Account> {
     let account = SharedPages::<Account>::zeroed();
     drop(account.lock.lock(HANG).unwrap());
+    assert!(account.lock.lock_at_once() && account.lock.unlock_at_once(), "nothing is done inline here");
     account
 }
 
@@ -257,7 +258,7 @@ fn killed_at_every_instruction(what: &str, account: impl Fn() -> SharedPages<Acc
             drop(guard);
             0
         });
-        if !advance(&mut stepper, points) {
+        if !stepper.advance(points) {
             break;
         }
         stepper.kill();
@@ -283,7 +284,7 @@ fn stopped_at_every_instruction_nobody_hangs() {
             drop(guard);
             0
         });
-        if !advance(&mut stepper, points) {
+        if !stepper.advance(points) {
             break;
         }
         let stopped = stepper.stop();
@@ -320,7 +321,7 @@ fn a_waiter_comes_at_every_instruction_of_unlock() {
                 account.increment();
                 i32::from(account.lock.unlock().is_err())
             });
-            if !advance(&mut stepper, points) {
+            if !stepper.advance(points) {
                 break;
             }
             let waiter = Child::fork(|| {
@@ -409,7 +410,7 @@ fn killed_at_every_instruction_of_unlock_with_a_waiter() {
         });
         wait_until_asleep(waiter.id());
         account.phase.store(2, Ordering::Release);
-        if !advance(&mut stepper, points) {
+        if !stepper.advance(points) {
             assert_eq!(waiter.wait(), 0);
             break;
         }
@@ -424,21 +425,6 @@ fn killed_at_every_instruction_of_unlock_with_a_waiter() {
 /// What happens once per process, the look at the pid namespace above all, is not stepped through.
 fn warm_up() {
     drop(Mutex::default().lock(HANG));
-}
-
-/// Steps `count` instructions; `false` if the child came to its end before.
-fn advance(stepper: &mut Stepper, count: u32) -> bool {
-    for _ in 0..count {
-        match stepper.step() {
-            Step::Done => {}
-            Step::Sleeping => assert_eq!(stepper.finish(HANG), Step::Done),
-            Step::Exited(status) => {
-                assert_eq!(status, 0);
-                return false;
-            }
-        }
-    }
-    true
 }
 
 /// Until the kernel says that the process sleeps in the futex call.
@@ -593,7 +579,7 @@ fn killed_at_every_instruction_between_neighbours() {
                 let fine = if unlocks { neighbours.unlock(OURS, true) } else { neighbours.lock(OURS, true) };
                 i32::from(!fine)
             });
-            if !advance(&mut stepper, points[case]) {
+            if !stepper.advance(points[case]) {
                 break;
             }
             stepper.kill();

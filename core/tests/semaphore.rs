@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use support::process::Child;
 use support::shared::SharedPages;
-use support::stepper::{Step, Stepper, is_asleep};
+use support::stepper::{Stepper, is_asleep};
 use support::waits::ends_in_every_way;
 use unipc::Failure;
 use unipc::sync::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
@@ -158,7 +158,7 @@ fn waiting_ends_in_every_way() {
 fn killed_at_every_instruction_a_recovering_unit_survives() {
     let _leaks = Leaks::watch();
     let mut points = 0;
-    'points: loop {
+    loop {
         let pool = pool(Semaphore::recovering(1).unwrap());
         let warm_up = || {
             let other = Semaphore::recovering(1).unwrap();
@@ -169,11 +169,8 @@ fn killed_at_every_instruction_a_recovering_unit_survives() {
             let fine = pool.units.wait(HANG).is_ok() && pool.units.post().is_ok();
             i32::from(!fine)
         });
-        for _ in 0..points {
-            if let Step::Exited(status) = stepper.step() {
-                assert_eq!(status, 0);
-                break 'points;
-            }
+        if !stepper.advance(points) {
+            break;
         }
         stepper.kill();
         pool.units.wait(HANG).expect("the unit comes back");
@@ -193,7 +190,7 @@ fn killed_and_stopped_at_every_instruction_of_post_with_a_sleeper() {
     let _leaks = Leaks::watch();
     for dies in [true, false] {
         let (mut points, mut posts) = (0, 0);
-        'points: loop {
+        loop {
             let pool = pool(Semaphore::new(1).unwrap());
             pool.units.wait(HANG).unwrap();
             let waiter = Child::fork(|| {
@@ -215,11 +212,8 @@ fn killed_and_stopped_at_every_instruction_of_post_with_a_sleeper() {
                 std::thread::yield_now();
             }
             let mut stepper = Stepper::start(|| (), || i32::from(pool.units.post().is_err()));
-            for _ in 0..points {
-                if let Step::Exited(status) = stepper.step() {
-                    assert_eq!(status, 0);
-                    break 'points;
-                }
+            if !stepper.advance(points) {
+                break;
             }
             if dies {
                 stepper.kill();

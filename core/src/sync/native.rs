@@ -8,8 +8,7 @@
 //! [sem_wait(3)](https://man7.org/linux/man-pages/man3/sem_wait.3.html)
 
 use std::mem::MaybeUninit;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use libc::{c_int, pthread_mutex_t, sem_t, timespec};
 
@@ -89,13 +88,25 @@ struct KindWord {
 
 /// Found out by asking the C library, not by knowing its layout. `None` where a zeroed mutex differs in more than a word.
 fn kind_word() -> Option<KindWord> {
-    static FOUND: OnceLock<Option<KindWord>> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        let (offset, plain) = only_word(libc::PTHREAD_MUTEX_NORMAL)?;
-        let (_, recursive) = only_word(libc::PTHREAD_MUTEX_RECURSIVE).filter(|word| word.0 == offset)?;
-        let (_, error_checking) = only_word(libc::PTHREAD_MUTEX_ERRORCHECK).filter(|word| word.0 == offset)?;
-        Some(KindWord { offset, plain, recursive, error_checking })
-    })
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+    static FOUND: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+    if !KNOWN.load(Ordering::Acquire) {
+        // Several threads may find out at the same time, and find the same. No lock: whoever holds it when another thread forks holds it for
+        // ever in the child.
+        let words = find_kind_word()?;
+        FOUND.iter().zip(words).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
+        KNOWN.store(true, Ordering::Release);
+    }
+    let [offset, plain, recursive, error_checking] = FOUND.each_ref().map(|word| word.load(Ordering::Relaxed));
+    Some(KindWord { offset: offset as usize, plain, recursive, error_checking })
+}
+
+/// The offset, and the three values.
+fn find_kind_word() -> Option<[u32; 4]> {
+    let (offset, plain) = only_word(libc::PTHREAD_MUTEX_NORMAL)?;
+    let (_, recursive) = only_word(libc::PTHREAD_MUTEX_RECURSIVE).filter(|word| word.0 == offset)?;
+    let (_, error_checking) = only_word(libc::PTHREAD_MUTEX_ERRORCHECK).filter(|word| word.0 == offset)?;
+    Some([offset as u32, plain, recursive, error_checking])
 }
 
 /// The offset and value of the only non-zero word of a fresh robust, process-shared mutex of the type.

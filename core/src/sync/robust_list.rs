@@ -22,9 +22,9 @@
 //! [get_robust_list(2)](https://man7.org/linux/man-pages/man2/get_robust_list.2.html),
 //! [PR_GET_TID_ADDRESS(2const)](https://man7.org/linux/man-pages/man2/PR_GET_TID_ADDRESS.2const.html)
 
+use std::mem::offset_of;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, Ordering, compiler_fence};
 
 use libc::{c_void, pthread_mutex_t};
 
@@ -62,7 +62,8 @@ struct Node(*mut c_void);
 
 impl Node {
     fn of(fields: &Fields) -> Node {
-        Node(fields.next.as_ptr().cast())
+        // From the whole, not from the field: the pointer back is reached by it, too.
+        Node(std::ptr::from_ref(fields).cast_mut().cast::<c_void>().wrapping_byte_add(offset_of!(Fields, next)))
     }
 
     fn entry(self) -> *mut AtomicPtr<c_void> {
@@ -246,16 +247,27 @@ unsafe fn wake(fields: &Fields, head: Head) -> bool {
     true
 }
 
-/// Whether the C library's robust mutexes and lists are what this module takes them for. Asked once; a child inherits the answer, since it is
-/// about the C library alone.
+/// Whether the C library's robust mutexes and lists are what this module takes them for. A child inherits the answer, since it is about the C
+/// library alone. Several threads may ask at the same time, without a lock that a child could inherit, too.
 pub(super) fn is_understood() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        let Some(head) = registered_head().filter(|_| !is_watched()) else { return false };
-        OFFSET.store((head.0.addr() as isize).wrapping_sub(thread_pointer().addr() as isize), Ordering::Relaxed);
-        // SAFETY: the kernel has said that this is the calling thread's head.
-        unsafe { behaves_as_expected(head) }
-    })
+    const YES: u8 = 1;
+    const NO: u8 = 2;
+    static ANSWER: AtomicU8 = AtomicU8::new(0);
+    match ANSWER.load(Ordering::Acquire) {
+        0 => {
+            let is_understood = try_out();
+            ANSWER.store(if is_understood { YES } else { NO }, Ordering::Release);
+            is_understood
+        }
+        answer => answer == YES,
+    }
+}
+
+fn try_out() -> bool {
+    let Some(head) = registered_head().filter(|_| !is_watched()) else { return false };
+    OFFSET.store((head.0.addr() as isize).wrapping_sub(thread_pointer().addr() as isize), Ordering::Relaxed);
+    // SAFETY: the kernel has said that this is the calling thread's head.
+    unsafe { behaves_as_expected(head) }
 }
 
 /// Whether the calling thread has the list and the number that the C library believes it has: not so in a child made by a raw `clone`, of which
@@ -287,7 +299,7 @@ fn registered_head() -> Option<Head> {
     }
     // SAFETY: the kernel has registered three words of this thread here, and the number two words before them, in the same descriptor.
     let (distance, number) = unsafe { (head.cast::<isize>().add(1).read(), Head(head).thread()) };
-    let to_lock_word = std::mem::offset_of!(Fields, lock) as isize - std::mem::offset_of!(Fields, next) as isize;
+    let to_lock_word = offset_of!(Fields, lock) as isize - offset_of!(Fields, next) as isize;
     // SAFETY: gettid always succeeds.
     let own = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
     (distance == to_lock_word && number == own).then_some(Head(head))

@@ -71,17 +71,17 @@ impl State {
         self.0.load(Ordering::Relaxed) as u32
     }
 
-    /// Takes one from the value, if it is not zero.
+    /// Takes one from the value, if it is not zero and nobody comes between.
     #[inline(always)]
+    fn lower_at_once(&self) -> bool {
+        let seen = self.0.load(Ordering::Relaxed);
+        seen as u32 != 0 && self.0.compare_exchange(seen, seen - 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes one from the value, if it is not zero.
     fn lower(&self) -> bool {
-        let mut seen = self.0.load(Ordering::Relaxed);
-        while seen as u32 != 0 {
-            match self.0.compare_exchange_weak(seen, seen - 1, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(other) => seen = other,
-            }
-        }
-        false
+        let less = |seen: u64| (seen as u32 != 0).then(|| seen - 1);
+        self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, less).is_ok()
     }
 
     /// Adds one to a value below the largest, and wakes a sleeper.
@@ -206,7 +206,7 @@ impl Semaphore {
     #[doc(hidden)]
     #[inline]
     pub fn take_at_once(&self) -> bool {
-        self.identity.is_ready_for_anyone() && self.state.lower()
+        self.identity.is_ready_for_anyone() && self.state.lower_at_once()
     }
 
     /// Posts to a plain semaphore, in a few instructions that cannot panic. `false` says nothing: use [`post`](Self::post).
