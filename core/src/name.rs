@@ -58,6 +58,24 @@ pub(crate) fn path(operation: &'static str, path: &str, longest: usize) -> Resul
     Ok(())
 }
 
+/// The key of a System V object that belongs to a file, as `ftok` computes it, so that plain C programs with the same path and id agree.
+///
+/// It is made of the id and of the low bits of the file's device and inode. Two files may give one key, and a file that is deleted and made anew gives
+/// another one: a key says where to look, and not that the right object is there. `EINVAL` for an id of 0, which POSIX leaves open; `ENOENT` and
+/// what else `stat` says if there is no such file.
+///
+/// [ftok(3)](https://man7.org/linux/man-pages/man3/ftok.3.html)
+pub fn sysv_key(path: &str, id: u8) -> Result<i32> {
+    const OPERATION: &str = "make System V key";
+    self::path(OPERATION, path, libc::PATH_MAX as usize - 1)?;
+    if id == 0 {
+        return Err(Error::os(OPERATION, Errno::EINVAL).on(path).hint("the id is a number from 1 to 255"));
+    }
+    let status = nix::sys::stat::stat(path).map_err(|errno| Error::os(OPERATION, errno).on(path))?;
+    let key = (u32::from(id) << 24) | ((status.st_dev as u32 & 0xff) << 16) | (status.st_ino as u32 & 0xffff);
+    Ok(key as i32)
+}
+
 /// Refuses an object of a user who is neither we nor root.
 pub(crate) fn trust_owner(operation: &'static str, name: &str, owner: u32, any_owner: bool) -> Result<()> {
     // SAFETY: geteuid always succeeds.
@@ -226,6 +244,19 @@ mod tests {
         let stranger = own + 4711;
         assert!(trust_owner("open", "x", stranger, false).unwrap_err().is(Errno::EPERM));
         assert!(trust_owner("open", "x", stranger, true).is_ok());
+    }
+
+    #[test]
+    fn system_v_keys_are_those_of_ftok() {
+        for (path, id) in [("/", 1), ("/tmp", b'A'), ("/proc/self/exe", 255)] {
+            let c_path = c_path(path).unwrap();
+            // SAFETY: the path is NUL-terminated and lives through the call.
+            assert_eq!(sysv_key(path, id).unwrap(), unsafe { libc::ftok(c_path.as_ptr(), id.into()) }, "{path}");
+        }
+        assert!(sysv_key("/no/such/file", 1).unwrap_err().is(Errno::ENOENT));
+        for (path, id) in [("/tmp", 0), ("", 1), ("/tmp\0x", 1)] {
+            assert!(sysv_key(path, id).unwrap_err().is(Errno::EINVAL), "{path:?}");
+        }
     }
 
     #[test]

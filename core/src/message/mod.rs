@@ -1,5 +1,12 @@
 //! Messages: what was sent in one piece is received in one piece, or not at all.
 
+mod limits;
+mod mq;
+mod sysv_queue;
+
+pub use mq::{HIGHEST_PRIORITY, Mq, MqAccess, MqAttributes, MqOptions};
+pub use sysv_queue::{SysvQueue, SysvQueueOptions, SysvQueueStatus, Which};
+
 use crate::stream::Credentials;
 
 /// What is known of a message besides its bytes. What a mechanism does not know is zero.

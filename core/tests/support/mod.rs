@@ -4,6 +4,7 @@
 pub mod alone;
 pub mod contained;
 pub mod process;
+pub mod queues;
 pub mod shared;
 pub mod stepper;
 pub mod waits;
