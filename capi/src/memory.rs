@@ -81,7 +81,18 @@ unsafe fn with_options<T>(
     let (unpublished, sparse) = (switch(operation, options.unpublished)?, switch(operation, options.sparse)?);
     waiting(options.wait_for_creator, |wait_for_creator| {
         let (size, mode) = (options.size, options.mode);
-        call(&MemoryOptions { size, mode, group, access, any_owner, temporary, unpublished, sparse, wait_for_creator })
+        call(&MemoryOptions {
+            size,
+            mode,
+            group,
+            access,
+            any_owner,
+            temporary,
+            unpublished,
+            sparse,
+            wait_for_creator,
+            ..Default::default()
+        })
     })
 }
 

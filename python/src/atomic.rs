@@ -43,7 +43,7 @@ impl Atomic {
 
     fn writable_place(&self) -> PyResult<*mut u8> {
         match self.mapping.access() {
-            Access::ReadWrite => Ok(self.place()),
+            Access::ReadWrite | Access::CopyOnWrite => Ok(self.place()),
             Access::ReadOnly => Err(PyPermissionError::new_err((libc::EACCES, "the memory is read-only"))),
         }
     }

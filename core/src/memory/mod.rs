@@ -9,9 +9,14 @@
 //!
 //! [shm_overview(7)](https://man7.org/linux/man-pages/man7/shm_overview.7.html), [mmap(2)](https://man7.org/linux/man-pages/man2/mmap.2.html)
 
+mod file;
 mod mapping;
+mod memfd;
+mod options;
+mod pages;
 pub(crate) mod publish;
 mod room;
+mod sysv;
 mod typed;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -21,7 +26,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-pub use mapping::{Access, Mapping};
+pub use file::Flush;
+pub use mapping::Mapping;
+pub use memfd::Seals;
+pub use options::{Access, HugePages, MemoryOptions};
+pub use pages::Advice;
+pub use sysv::SysvStatus;
 pub use typed::{Shareable, Shared, anonymous, create, open, open_or_create};
 
 use crate::descriptor;
@@ -29,54 +39,8 @@ use crate::error::{Context, Error, Failure, Result};
 use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
 use crate::wait::{Deadline, Wait, await_creator};
+use mapping::Place;
 use publish::{DIRECTORY, Draft, open_object, set_size};
-
-/// How a memory is made and opened.
-#[derive(Debug, Clone)]
-pub struct MemoryOptions<'a> {
-    /// Create: the size in bytes, at least one. Open: the least that will do, 0 for any.
-    pub size: usize,
-    /// Create: the permissions, set whatever the umask says; 0 is 0600.
-    pub mode: u32,
-    /// Create: the group, by name or number.
-    pub group: Option<String>,
-    /// What for.
-    pub access: Access,
-    /// Open: accept an object of a user other than oneself and root.
-    pub any_owner: bool,
-    /// Create: remove the name when the creator drops its handle.
-    pub temporary: bool,
-    /// Create: give the name later, by [`Memory::publish`].
-    pub unpublished: bool,
-    /// Create: do not reserve the pages. A store into a full system is then SIGBUS.
-    pub sparse: bool,
-    /// Open: how long to wait for another process to create the object and give it its size.
-    pub wait_for_creator: Wait<'a>,
-}
-
-impl Default for MemoryOptions<'_> {
-    /// Of any size, for the owner alone, read and written, every page reserved, not waiting for a creator.
-    fn default() -> Self {
-        MemoryOptions {
-            size: 0,
-            mode: 0,
-            group: None,
-            access: Access::ReadWrite,
-            any_owner: false,
-            temporary: false,
-            unpublished: false,
-            sparse: false,
-            wait_for_creator: Wait::NEVER,
-        }
-    }
-}
-
-impl MemoryOptions<'_> {
-    /// The defaults, with a size.
-    pub fn sized(size: usize) -> Self {
-        MemoryOptions { size, ..Default::default() }
-    }
-}
 
 /// A memory that this process has mapped.
 ///
@@ -90,7 +54,7 @@ pub struct Memory {
     earlier: Vec<Arc<Mapping>>,
     name: Option<Box<str>>,
     was_created: bool,
-    reserve: bool,
+    kept: Kept,
     temporary: Option<OwnedName>,
 }
 
@@ -99,6 +63,27 @@ enum Object {
     Anonymous,
     Open(OwnedFd),
     Draft { draft: Draft, path: String, temporary: bool },
+    Sysv(sysv::Segment),
+}
+
+/// What holds for later mappings of the handle too.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    reserve: bool,
+    prefault: bool,
+    pinned: bool,
+    /// Copies go through the kernel.
+    checked: bool,
+    /// A part is mapped, and not the whole.
+    is_part: bool,
+    place: Place,
+}
+
+impl Kept {
+    fn of(options: &MemoryOptions<'_>, place: Place) -> Kept {
+        let MemoryOptions { sparse, prefault, pinned, checked, .. } = *options;
+        Kept { reserve: !sparse, prefault, pinned, checked, is_part: options.is_part(), place: Place { address: 0, ..place } }
+    }
 }
 
 impl Memory {
@@ -109,27 +94,36 @@ impl Memory {
     pub fn create(name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "create memory";
         let path = path(OPERATION, name)?;
-        check_size(OPERATION, name, options.size)?;
-        let mode = name::permissions(OPERATION, options.mode).map_err(|error| error.on(name))?;
-        let group = options.group.as_deref().map(|group| name::group(OPERATION, group)).transpose()?;
+        Memory::create_at(OPERATION, DIRECTORY, path, name, options)
+    }
+
+    /// Makes a file in a directory, and gives it its path when it is complete.
+    fn create_at(operation: &'static str, directory: &str, path: String, name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
+        options.check_creation(operation, name)?;
+        let mode = name::permissions(operation, options.mode).map_err(|error| error.on(name))?;
+        let group = options.group.as_deref().map(|group| name::group(operation, group)).transpose()?;
+        if options.huge_pages == HugePages::Require {
+            return Err(pages::no_huge(operation, name, None));
+        }
         // Before room is taken for nothing, and perhaps not found: a name that is taken is the better reason.
         if !options.unpublished && name::status(&path).is_ok() {
-            return Err(Error::os(OPERATION, Errno::EEXIST).on(name));
+            return Err(Error::os(operation, Errno::EEXIST).on(name));
         }
-        let reserve = !options.sparse;
-        let draft = Draft::create(OPERATION, DIRECTORY, options.size, mode, group, reserve).map_err(|error| error.on(name))?;
-        let mapping = Mapping::of(draft.descriptor(), options.size, options.access).during_on(OPERATION, name)?;
+        let draft = Draft::create(operation, directory, options.size, mode, group, !options.sparse).map_err(|error| error.on(name))?;
+        let place = options.place();
+        let mapping = Mapping::at(draft.descriptor(), options.size, options.access, place).during_on(operation, name)?;
+        pages::settle(operation, name, &mapping, options)?;
         let mut memory = Memory {
             object: Object::Draft { draft, path, temporary: options.temporary },
             mapping: Arc::new(mapping),
             earlier: Vec::new(),
             name: Some(name.into()),
             was_created: true,
-            reserve,
+            kept: Kept { is_part: false, ..Kept::of(options, place) },
             temporary: None,
         };
         if !options.unpublished {
-            memory.publish_as(OPERATION)?;
+            memory.publish_as(operation)?;
         }
         Ok(memory)
     }
@@ -144,57 +138,88 @@ impl Memory {
         let may_come = |error: &Error| error.is(Errno::ENOENT) || error.is_failure(Failure::WrongSize);
         await_creator(OPERATION, options.wait_for_creator, may_come, || {
             let (descriptor, status) = open_object(OPERATION, &path, name, options.access, options.any_owner)?;
-            Memory::map_whole(OPERATION, name, descriptor, &status, options)
+            Memory::map_found(OPERATION, name, descriptor, &status, &whole(options))
         })
     }
 
     /// Opens the memory, or creates it if there is none; [`Memory::was_created`] tells.
     pub fn open_or_create(name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "open or create memory";
-        check_size(OPERATION, name, options.size)?;
+        options.check_creation(OPERATION, name)?;
+        let at_once = MemoryOptions { wait_for_creator: Wait::NEVER, ..options.clone() };
+        Memory::open_else_create(OPERATION, options, || Memory::open(name, &at_once), || Memory::create(name, options))
+    }
+
+    /// Opens, and creates if there is none, until one of the two is done.
+    fn open_else_create(
+        operation: &'static str,
+        options: &MemoryOptions<'_>,
+        open: impl Fn() -> Result<Memory>,
+        create: impl Fn() -> Result<Memory>,
+    ) -> Result<Memory> {
         // Made by a program that gives the size after the name: wait for it, if at all.
         let unfinished = |error: &Error| error.is_failure(Failure::WrongSize);
-        await_creator(OPERATION, options.wait_for_creator, unfinished, || Memory::open_else_create(OPERATION, name, options))
+        await_creator(operation, options.wait_for_creator, unfinished, || {
+            // Those who lose the race hold room for a moment, and more of them than there is room for may all fail at first.
+            let mut crowded = Deadline::new(operation, options.wait_for_creator.with_timeout(Duration::from_millis(500)));
+            loop {
+                match open() {
+                    Err(error) if error.is(Errno::ENOENT) => {}
+                    other => return other,
+                }
+                match create() {
+                    Err(error) if error.is(Errno::EEXIST) => {}
+                    Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => match crowded.pause() {
+                        Ok(()) => {}
+                        Err(stopped) if stopped.is_given_up() => return Err(stopped),
+                        Err(_) => return Err(error),
+                    },
+                    other => return other,
+                }
+            }
+        })
     }
 
-    fn open_else_create(operation: &'static str, name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
-        let at_once = MemoryOptions { wait_for_creator: Wait::NEVER, ..options.clone() };
-        // Those who lose the race hold room for a moment, and more of them than there is room for may all fail at first.
-        let mut crowded = Deadline::new(operation, options.wait_for_creator.with_timeout(Duration::from_millis(500)));
-        loop {
-            match Memory::open(name, &at_once) {
-                Err(error) if error.is(Errno::ENOENT) => {}
-                other => return other,
-            }
-            match Memory::create(name, options) {
-                Err(error) if error.is(Errno::EEXIST) => {}
-                Err(error) if error.is(Errno::ENOSPC) || error.is(Errno::ENOMEM) => match crowded.pause() {
-                    Ok(()) => {}
-                    Err(stopped) if stopped.is_given_up() => return Err(stopped),
-                    Err(_) => return Err(error),
-                },
-                other => return other,
-            }
-        }
-    }
-
-    /// Makes pages without a name, for children made by `fork`. Only the size counts among the options.
+    /// Makes pages without a name, for children made by `fork`.
     pub fn anonymous(size: usize) -> Result<Memory> {
+        Memory::anonymous_with(&MemoryOptions::sized(size))
+    }
+
+    /// Makes pages without a name. Size, address, prefault, pinned and huge pages count among the options.
+    pub fn anonymous_with(options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "create anonymous memory";
-        check_size(OPERATION, "", size)?;
-        let mapping = Mapping::anonymous(size).during(OPERATION)?;
+        options.check_creation(OPERATION, "")?;
+        let (mapping, place) = Memory::map_anonymous(OPERATION, options)?;
+        pages::settle(OPERATION, "anonymous", &mapping, options)?;
         Ok(Memory {
             object: Object::Anonymous,
             mapping: Arc::new(mapping),
             earlier: Vec::new(),
             name: None,
             was_created: true,
-            reserve: false,
+            kept: Kept::of(options, place),
             temporary: None,
         })
     }
 
-    /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The size and access of the options count.
+    fn map_anonymous(operation: &'static str, options: &MemoryOptions<'_>) -> Result<(Mapping, Place)> {
+        let place = options.place();
+        if options.huge_pages != HugePages::No {
+            let huge = Place { huge: pages::default_huge().unwrap_or(0), ..place };
+            let size = options.size.checked_next_multiple_of(huge.huge.max(1)).unwrap_or(usize::MAX);
+            let mapped = if huge.huge == 0 { Err(Errno::ENOSYS) } else { Mapping::anonymous(size, huge) };
+            match mapped {
+                Ok(mapping) => return Ok((mapping, huge)),
+                Err(errno) if options.huge_pages == HugePages::Require => return Err(pages::no_huge(operation, "anonymous", Some(errno))),
+                Err(_) => {}
+            }
+        }
+        Ok((Mapping::anonymous(options.size, place).during(operation)?, place))
+    }
+
+    /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. Of the options, those of opening count.
+    ///
+    /// From somebody who is not trusted, [`MemoryOptions::require_seals`] is needed, or each access may be SIGBUS.
     pub fn from_descriptor(descriptor: OwnedFd, options: &MemoryOptions<'_>) -> std::result::Result<Memory, (OwnedFd, Error)> {
         const OPERATION: &str = "map memory from descriptor";
         let name = format!("descriptor {}", descriptor.as_raw_fd());
@@ -203,37 +228,55 @@ impl Memory {
             if name::kind(&status) != libc::S_IFREG {
                 return Err(name::wrong_kind(OPERATION, name, "a regular file or memory", &status));
             }
-            check_found_size(OPERATION, name, &status, options.size)?;
-            let mapping = Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(OPERATION, name)?;
+            let mapped = Memory::map(OPERATION, name, descriptor.as_fd(), &status, options)?;
             descriptor::close_on_exec(descriptor.as_fd()).during(OPERATION)?;
-            Ok(mapping)
+            Ok(mapped)
         });
         match attempt {
-            Ok(mapping) => Ok(Memory::of_open(descriptor, mapping, name, !options.sparse)),
+            Ok((mapping, place)) => Ok(Memory::of_open(descriptor, mapping, name, options, place)),
             Err(error) => Err((descriptor, error)),
         }
     }
 
-    fn map_whole(
+    fn map_found(
         operation: &'static str,
         name: &str,
         descriptor: OwnedFd,
         status: &libc::stat,
         options: &MemoryOptions<'_>,
     ) -> Result<Memory> {
-        check_found_size(operation, name, status, options.size)?;
-        let mapping = Mapping::of(descriptor.as_fd(), status.st_size as usize, options.access).during_on(operation, name)?;
-        Ok(Memory::of_open(descriptor, mapping, name, !options.sparse))
+        let (mapping, place) = Memory::map(operation, name, descriptor.as_fd(), status, options)?;
+        Ok(Memory::of_open(descriptor, mapping, name, options, place))
     }
 
-    fn of_open(descriptor: OwnedFd, mapping: Mapping, name: &str, reserve: bool) -> Memory {
+    /// Maps of an object what the options say, after a look at its seals and its size.
+    fn map(
+        operation: &'static str,
+        name: &str,
+        descriptor: BorrowedFd<'_>,
+        status: &libc::stat,
+        options: &MemoryOptions<'_>,
+    ) -> Result<(Mapping, Place)> {
+        memfd::require_seals(operation, name, descriptor, options.require_seals)?;
+        check_found_size(operation, name, status, options.size)?;
+        let (place, length) = options.range(operation, name, descriptor, status.st_size as u64)?;
+        let mapping = Mapping::at(descriptor, length, options.access, place).map_err(|errno| {
+            let error = Error::os(operation, errno).on(name);
+            let is_sealed = errno == Errno::EPERM && options.access == Access::ReadWrite;
+            if is_sealed { error.hint("it is sealed against writing; it can be opened for reading") } else { error }
+        })?;
+        pages::settle(operation, name, &mapping, options)?;
+        Ok((mapping, place))
+    }
+
+    fn of_open(descriptor: OwnedFd, mapping: Mapping, name: &str, options: &MemoryOptions<'_>, place: Place) -> Memory {
         Memory {
             object: Object::Open(descriptor),
             mapping: Arc::new(mapping),
             earlier: Vec::new(),
             name: Some(name.into()),
             was_created: false,
-            reserve,
+            kept: Kept::of(options, place),
             temporary: None,
         }
     }
@@ -288,16 +331,27 @@ impl Memory {
     pub fn resize(&mut self, size: usize) -> Result<()> {
         const OPERATION: &str = "resize memory";
         check_size(OPERATION, self.label(), size)?;
-        if self.mapping.access() == Access::ReadOnly {
-            return Err(self.error(OPERATION, Errno::EACCES).hint("the handle is read-only"));
+        if self.mapping.access() != Access::ReadWrite {
+            return Err(self.error(OPERATION, Errno::EACCES).hint("the handle is read-only, or a private copy"));
         }
         let descriptor = self.descriptor(OPERATION)?;
+        let size = size.checked_next_multiple_of(self.kept.place.huge.max(1)).unwrap_or(size);
+        if self.kept.is_part {
+            return Err(self.error(OPERATION, Errno::EINVAL).hint("a part of the object is mapped; the whole can change its size"));
+        }
         let old = descriptor::status(descriptor).during_on(OPERATION, self.label())?.st_size as u64;
         // Mapped before there is anything behind it: whichever of the two fails, nothing has changed.
         let fresh = self.map_again(OPERATION, size)?;
         let has_grown_enough = size >= self.size() && old >= size as u64;
         if !has_grown_enough {
-            set_size(OPERATION, descriptor, old, size, self.reserve).map_err(|error| error.on(self.label()))?;
+            set_size(OPERATION, descriptor, old, size, self.kept.reserve && self.kept.place.huge == 0)
+                .map_err(|error| error.on(self.label()))?;
+        }
+        if let Err(error) = self.settle_again(OPERATION, &fresh) {
+            if !has_grown_enough && size as u64 > old {
+                publish::give_back(descriptor, size as u64, old);
+            }
+            return Err(error);
         }
         self.replace_mapping(fresh);
         Ok(())
@@ -308,9 +362,22 @@ impl Memory {
         const OPERATION: &str = "refresh memory";
         let status = descriptor::status(self.descriptor(OPERATION)?).during_on(OPERATION, self.label())?;
         check_found_size(OPERATION, self.label(), &status, 0)?;
-        let fresh = self.map_again(OPERATION, status.st_size as usize)?;
+        let size = status.st_size as usize;
+        if self.kept.is_part {
+            // The part stays the part, as long as it is there.
+            let needed = self.kept.place.offset as usize + self.size();
+            return check_found_size(OPERATION, self.label(), &status, needed);
+        }
+        let fresh = self.map_again(OPERATION, size)?;
+        self.settle_again(OPERATION, &fresh)?;
         self.replace_mapping(fresh);
         Ok(())
+    }
+
+    /// Does to a further mapping what was asked for the first.
+    fn settle_again(&self, operation: &'static str, fresh: &Mapping) -> Result<()> {
+        let Kept { prefault, pinned, .. } = self.kept;
+        pages::settle(operation, self.label(), fresh, &MemoryOptions { prefault, pinned, ..Default::default() })
     }
 
     /// A mapping of another length; the one that there is, or was, where one fits.
@@ -318,7 +385,7 @@ impl Memory {
         if let Some(fitting) = self.earlier.iter().chain([&self.mapping]).find(|mapping| mapping.len() == size) {
             return Ok(Arc::clone(fitting));
         }
-        let fresh = Mapping::of(self.descriptor(operation)?, size, self.mapping.access());
+        let fresh = Mapping::at(self.descriptor(operation)?, size, self.mapping.access(), self.kept.place);
         fresh.map(Arc::new).map_err(|errno| self.error(operation, errno))
     }
 
@@ -330,19 +397,26 @@ impl Memory {
         }
     }
 
-    /// Copies bytes out. What others write meanwhile arrives as a mixture. `EINVAL` beyond the size.
+    /// Copies bytes out. What others write meanwhile arrives as a mixture. `EINVAL` beyond the size. Where copies are checked, as those of files are,
+    /// [`Failure::WrongSize`] if somebody has made the object smaller.
     pub fn read(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
         let source = self.range("read memory", offset, buffer.len())?;
+        if self.is_checked() {
+            return self.read_checked(offset, buffer);
+        }
         // SAFETY: the range lies inside the mapping, the buffer is ours alone.
         unsafe { racing::copy_out(source, buffer.as_mut_ptr(), buffer.len()) };
         Ok(())
     }
 
-    /// Copies bytes in. `EINVAL` beyond the size; `EACCES` for a read-only handle.
+    /// Copies bytes in. `EINVAL` beyond the size; `EACCES` for a read-only handle; [`Failure::WrongSize`] as [`Memory::read`].
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<()> {
         const OPERATION: &str = "write memory";
         let destination = self.range(OPERATION, offset, data.len())?;
         self.require_writable(OPERATION)?;
+        if self.is_checked() {
+            return self.write_checked(offset, data);
+        }
         // SAFETY: the range lies inside the mapping, which is writable; the data is ours for the time.
         unsafe { racing::copy_in(data.as_ptr(), destination, data.len()) };
         Ok(())
@@ -427,7 +501,7 @@ impl Memory {
 
     fn require_writable(&self, operation: &'static str) -> Result<()> {
         match self.mapping.access() {
-            Access::ReadWrite => Ok(()),
+            Access::ReadWrite | Access::CopyOnWrite => Ok(()),
             Access::ReadOnly => Err(self.error(operation, Errno::EACCES).hint("the handle is read-only")),
         }
     }
@@ -437,7 +511,7 @@ impl Memory {
         match &self.object {
             Object::Open(descriptor) => Ok(descriptor.as_fd()),
             Object::Draft { draft, .. } => Ok(draft.descriptor()),
-            Object::Anonymous => Err(Error::os(operation, Errno::EOPNOTSUPP).hint("anonymous memory has no descriptor")),
+            Object::Anonymous | Object::Sysv(_) => Err(no_descriptor(operation)),
         }
     }
 
@@ -449,9 +523,9 @@ impl Memory {
         match std::mem::replace(&mut self.object, Object::Anonymous) {
             Object::Open(descriptor) => Ok(descriptor),
             Object::Draft { draft, .. } => Ok(draft.into_descriptor()),
-            Object::Anonymous => {
-                let error = self.error("release memory", Errno::EOPNOTSUPP).hint("anonymous memory has no descriptor");
-                Err(Box::new((self, error)))
+            object @ (Object::Anonymous | Object::Sysv(_)) => {
+                self.object = object;
+                Err(Box::new((self, no_descriptor("release memory"))))
             }
         }
     }
@@ -464,6 +538,16 @@ impl Memory {
     fn error(&self, operation: &'static str, errno: Errno) -> Error {
         Error::os(operation, errno).on(self.label())
     }
+}
+
+#[cold]
+fn no_descriptor(operation: &'static str) -> Error {
+    Error::os(operation, Errno::EOPNOTSUPP).hint("anonymous and System V memory have no descriptor")
+}
+
+/// POSIX shared memory is mapped as a whole.
+fn whole<'a>(options: &MemoryOptions<'a>) -> MemoryOptions<'a> {
+    MemoryOptions { offset: 0, length: 0, ..options.clone() }
 }
 
 fn path(operation: &'static str, name: &str) -> Result<String> {

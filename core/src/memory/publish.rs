@@ -140,7 +140,7 @@ pub(crate) fn set_size(operation: &'static str, descriptor: BorrowedFd<'_>, old:
             // A file system that cannot reserve cannot be asked to.
             Err(Errno::EOPNOTSUPP) => {}
             Err(errno) => {
-                give_back(descriptor, old);
+                give_back(descriptor, old, old);
                 return Err(explain_size(operation, descriptor, errno, wanted - old));
             }
         }
@@ -175,9 +175,9 @@ fn grow_in_pieces(descriptor: BorrowedFd<'_>, from: u64, to: u64) -> std::result
     Ok(())
 }
 
-/// Frees what was reserved behind the end, unless another process has changed the size meanwhile and may be using it.
-fn give_back(descriptor: BorrowedFd<'_>, old: u64) {
-    if status(descriptor).is_ok_and(|status| status.st_size as u64 == old) {
+/// Frees what was reserved behind `old` bytes, unless another process has changed the size from `now` meanwhile and may be using it.
+pub(super) fn give_back(descriptor: BorrowedFd<'_>, now: u64, old: u64) {
+    if status(descriptor).is_ok_and(|status| status.st_size as u64 == now) {
         // Nobody is to be told: the failure that led here is.
         let _ = truncate(descriptor, old as libc::off_t);
     }
@@ -207,7 +207,7 @@ pub(crate) fn open_object(
 ) -> Result<(OwnedFd, libc::stat)> {
     let mode = match access {
         Access::ReadWrite => libc::O_RDWR,
-        Access::ReadOnly => libc::O_RDONLY,
+        Access::ReadOnly | Access::CopyOnWrite => libc::O_RDONLY,
     };
     // O_NONBLOCK: a FIFO that somebody planted under the name does not hold us up.
     let descriptor = match open_raw(path, mode | libc::O_NOFOLLOW | libc::O_NONBLOCK, 0) {

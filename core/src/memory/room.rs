@@ -26,7 +26,12 @@ pub(super) fn require(operation: &'static str, descriptor: BorrowedFd<'_>, neede
     if system.left().is_some_and(|left| left < needed) {
         return Err(no_space(operation, descriptor, needed));
     }
-    if needed <= SMALL || !system.is_memory() {
+    if system.is_memory() { require_memory(operation, needed) } else { Ok(()) }
+}
+
+/// Fails with `ENOMEM` if the machine or a control group has not so many bytes left.
+pub(super) fn require_memory(operation: &'static str, needed: u64) -> Result<()> {
+    if needed <= SMALL {
         return Ok(());
     }
     match least_memory() {
@@ -133,7 +138,7 @@ fn left_in_directory(directory: &Path, files: &Files) -> Option<u64> {
 }
 
 /// The number behind a key at the beginning of a line.
-fn value_of(text: &str, key: &str) -> Option<u64> {
+pub(super) fn value_of(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();
         (words.next()? == key).then(|| words.next()?.parse().ok())?

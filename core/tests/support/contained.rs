@@ -18,6 +18,7 @@ pub const LEFT_BEHIND: i32 = 102;
 #[derive(Clone)]
 pub struct Names {
     prefix: String,
+    owner: u32,
 }
 
 impl Names {
@@ -29,6 +30,23 @@ impl Names {
     /// Where the object of that name is.
     pub fn path(&self, label: &str) -> String {
         format!("/dev/shm/{}", self.name(label))
+    }
+
+    /// A key of a System V object, of which a test may have 16.
+    pub fn key(&self, number: u8) -> i32 {
+        (0x55 << 24 | (self.owner & 0xf_ffff) << 4 | u32::from(number & 15)) as i32
+    }
+
+    /// The System V segments that this test has made.
+    pub fn segments(&self) -> BTreeSet<String> {
+        let text = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+        let own = self.owner.to_string();
+        let is_own = |line: &&str| {
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            let key = fields.first().and_then(|key| key.parse::<i32>().ok()).unwrap_or(0);
+            key & !15 == self.key(0) || fields.get(4) == Some(&own.as_str())
+        };
+        text.lines().skip(1).filter(is_own).map(str::to_owned).collect()
     }
 
     /// What there is in `/dev/shm` of this test, names for the time being included.
@@ -49,6 +67,7 @@ struct Possessions {
     shared_mappings: Vec<String>,
     threads: usize,
     names: BTreeSet<String>,
+    segments: BTreeSet<String>,
 }
 
 impl Possessions {
@@ -68,6 +87,7 @@ impl Possessions {
             shared_mappings: maps.lines().filter(shared).map(str::to_owned).collect(),
             threads: std::fs::read_dir("/proc/self/task").expect("/proc/self/task").count(),
             names: names.present(),
+            segments: names.segments(),
         }
     }
 }
@@ -84,7 +104,7 @@ pub fn outcome(work: impl FnOnce(&Names), tell: bool) -> i32 {
         std::panic::set_hook(Box::new(|panic| drop(writeln!(std::io::stderr(), "{panic}"))));
         // SAFETY: alarm takes an integer; its signal ends this child alone.
         unsafe { libc::alarm(LIMIT_IN_SECONDS) };
-        let names = Names { prefix: format!("unipc-test-{}-", std::process::id()) };
+        let names = Names { prefix: format!("unipc-test-{}-", std::process::id()), owner: std::process::id() };
         let before = Possessions::count(&names);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&names)));
         let after = Possessions::count(&names);
