@@ -114,9 +114,10 @@ fn touch(mapping: &Mapping) {
     for offset in (0..mapping.len()).step_by(ordinary()) {
         // SAFETY: the byte lies within the mapping, and is accessed atomically alone, as all others do.
         let byte = unsafe { AtomicU8::from_ptr(mapping.as_ptr().add(offset)) };
-        match mapping.access() {
-            Access::ReadOnly => drop(byte.load(Ordering::Relaxed)),
-            Access::ReadWrite | Access::CopyOnWrite => drop(byte.fetch_or(0, Ordering::Relaxed)),
+        // A load that nobody uses, or an addition of nothing, would be optimised away.
+        let value = std::hint::black_box(byte.load(Ordering::Relaxed));
+        if mapping.access() != Access::ReadOnly {
+            let _ = std::hint::black_box(byte.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed));
         }
     }
 }
