@@ -10,6 +10,9 @@
 //! The order that makes this hold: the need for repair is written *before* the C library is told that the mutex is consistent again. Killed
 //! between the two, the kernel marks the mutex once more.
 //!
+//! Locking a healthy mutex that is free, and unlocking it when nobody waits, are a few instructions of our own (`robust_list.rs`); all the rest is the
+//! C library's. Both work on the same object.
+//!
 //! A thread that is woken may be killed or stopped before it takes the lock, and its wake-up is lost with it; so no sleep here is longer than
 //! half a second, and then looks again.
 //!

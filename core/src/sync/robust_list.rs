@@ -10,9 +10,8 @@
 //! changes lock word and list, and takes the announcement back. The kernel looks at the list and at the announced mutex, and marks those whose
 //! lock word names the dead thread.
 //!
-//! * Locking: the lock word first, the list second. In the list a mutex that is not held would be harmless, but another thread's links must
-//!   not be touched.
-//! * Unlocking: the list first, the lock word second. Once the word is zero the next holder owns the links.
+//! * Locking: the lock word first, the list second. Until the word names the thread, the links are another's.
+//! * Unlocking: the list first, the lock word second. Once the word is zero, the links are the next holder's.
 //!
 //! Nothing of this is believed unseen: [`is_understood`] locks and unlocks mutexes through the C library, compares every word with what is
 //! assumed here, and says no at the first difference. Head and thread number are read where the C library itself reads them, in the
