@@ -30,6 +30,7 @@ static void read_message(struct ends *ends, unsigned char *message, size_t size)
 }
 
 static void prepare_streams(const char *mechanism) {
+  need("ignore SIGPIPE", unipc_ignore_sigpipe());
   if (strcmp(mechanism, "pipe") == 0) {
     need("pipe", unipc_pipe_create(NULL, &sides[1].in, &sides[0].out));
     need("pipe", unipc_pipe_create(NULL, &sides[0].in, &sides[1].out));

@@ -14,24 +14,23 @@ thread_local! {
 }
 
 /// Runs a call with the timeout that the caller gave and the token that the thread has bound.
+#[inline]
 pub(crate) fn waiting<T>(timeout: i64, call: impl FnOnce(Wait<'_>) -> T) -> T {
-    let timeout = Timeout::from_nanoseconds(timeout);
-    // A thread that is ending has no token any more.
-    match bound() {
-        Some(stop) => call(Wait::new(timeout, Some(&stop))),
-        None => call(Wait::from(timeout)),
-    }
+    let stop = bound();
+    call(Wait::new(Timeout::from_nanoseconds(timeout), stop.as_ref()))
 }
 
 /// Whether any thread has ever bound a token: most programs do not, and then nobody looks.
 static IN_USE: AtomicBool = AtomicBool::new(false);
 
-/// The token that the calling thread has bound.
+/// The token that the calling thread has bound. A thread that is ending has none any more.
+#[inline]
 fn bound() -> Option<Stop> {
-    if !IN_USE.load(Ordering::Relaxed) {
-        return None;
+    #[cold]
+    fn look() -> Option<Stop> {
+        BOUND.try_with(|bound| bound.borrow().clone()).ok().flatten()
     }
-    BOUND.try_with(|bound| bound.borrow().clone()).ok().flatten()
+    if IN_USE.load(Ordering::Relaxed) { look() } else { None }
 }
 
 /// A stop token: ends waits from a signal handler or from another thread. Each wait of a thread that has bound the token then fails with

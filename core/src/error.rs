@@ -2,7 +2,7 @@
 //!
 //! Two audiences share one [`Error`]. A program looks at [`Error::code`]: `-errno` wherever an errno says it, and a
 //! [`Failure`] below -10000 for the few things that POSIX has no word for. A person reads the sentence that [`Display`](std::fmt::Display) writes.
-//! Nothing is allocated for an error that carries no name, so a `try_lock` that fails stays as cheap as one that succeeds.
+//! Nothing is allocated for an error that has neither name nor remedy, so a `try_lock` that fails stays as cheap as one that succeeds.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -130,8 +130,14 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, thiserror::Error)]
 pub struct Error {
     operation: &'static str,
-    object: Option<Box<str>>,
     reason: Reason,
+    /// Apart, so that a result is small: it is returned from every call, and mostly it is none.
+    details: Option<Box<Details>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Details {
+    object: Option<Box<str>>,
     remedy: Option<Cow<'static, str>>,
     transferred: usize,
 }
@@ -140,7 +146,7 @@ impl Error {
     /// An error of `operation` for `reason`.
     #[cold]
     pub fn new(operation: &'static str, reason: Reason) -> Error {
-        Error { operation, object: None, reason, remedy: None, transferred: 0 }
+        Error { operation, reason, details: None }
     }
 
     /// An error of `operation` that an errno describes.
@@ -163,20 +169,26 @@ impl Error {
 
     /// Names the object that the operation was tried on.
     pub fn on(mut self, object: impl Into<Box<str>>) -> Error {
-        self.object = Some(object.into());
+        self.details().object = Some(object.into());
         self
     }
 
     /// Adds what the limit was, or what can be done.
     pub fn hint(mut self, remedy: impl Into<Cow<'static, str>>) -> Error {
-        self.remedy = Some(remedy.into());
+        self.details().remedy = Some(remedy.into());
         self
     }
 
     /// Notes how many bytes had passed when the call failed.
     pub fn after(mut self, transferred: usize) -> Error {
-        self.transferred = transferred;
+        if transferred != 0 {
+            self.details().transferred = transferred;
+        }
         self
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
     }
 
     /// What was tried, as a verb phrase: `create memory`.
@@ -186,7 +198,7 @@ impl Error {
 
     /// The object it was tried on, where it has a name.
     pub fn object(&self) -> Option<&str> {
-        self.object.as_deref()
+        self.details.as_ref()?.object.as_deref()
     }
 
     /// Why it failed.
@@ -196,7 +208,7 @@ impl Error {
 
     /// The remedy or the limit, where one is known.
     pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
+        self.details.as_ref()?.remedy.as_deref()
     }
 
     /// The errno, where one describes the failure.
@@ -214,7 +226,7 @@ impl Error {
 
     /// How many bytes had passed when `read_exact` or `write_all` failed.
     pub fn transferred(&self) -> usize {
-        self.transferred
+        self.details.as_ref().map_or(0, |details| details.transferred)
     }
 
     /// Whether the failure is this errno.
@@ -241,12 +253,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.operation)?;
-        if let Some(object) = &self.object {
+        if let Some(object) = self.object() {
             // Names come from strangers: control bytes must not reach a terminal.
             write!(formatter, " {object:?}")?;
         }
         write!(formatter, ": {}", self.reason)?;
-        match &self.remedy {
+        match self.remedy() {
             Some(remedy) => write!(formatter, "; {remedy}"),
             None => Ok(()),
         }

@@ -89,6 +89,12 @@ impl<'a> Wait<'a> {
         Wait { is_wanted: Some(is_wanted), ..self }
     }
 
+    /// Whether one plain blocking call will do: no limit, no token, nobody to ask.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.timeout.is_forever() && self.stop.is_none() && self.is_wanted.is_none()
+    }
+
     /// The same token with another timeout.
     pub fn with_timeout(self, timeout: impl Into<Timeout>) -> Wait<'a> {
         Wait { timeout: timeout.into(), ..self }
@@ -219,7 +225,7 @@ impl<'a> Deadline<'a> {
 
     /// Whether one plain blocking call will do: no limit, no token, nobody to ask.
     pub fn is_plain(&self) -> bool {
-        self.wait.timeout.is_forever() && self.wait.stop.is_none() && self.wait.is_wanted.is_none()
+        self.wait.is_plain()
     }
 
     /// Whether the caller does not want to wait at all.

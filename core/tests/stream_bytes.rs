@@ -138,6 +138,27 @@ fn a_writer_without_reader_lives() {
     assert_eq!(child.wait(), 0);
 }
 
+/// A process that says that it ignores the signal writes by the plain call, and is told the same.
+#[test]
+fn a_process_that_ignores_the_signal_writes_plainly() {
+    let alone = Alone::new();
+    let streams = writers_without_readers(&alone);
+    let kinds = every_kind(&alone);
+    let child = Child::fork(|| {
+        with_deadly_sigpipe();
+        unipc::stream::ignore_sigpipe().unwrap();
+        broken_writes(&streams);
+        for (kind, reader, writer) in &kinds {
+            let mut there = [0; 3];
+            writer.write_all_within(b"abc", Wait::FOREVER).unwrap();
+            reader.read_exact_within(&mut there, Wait::FOREVER).unwrap();
+            assert_eq!(&there, b"abc", "{kind}");
+        }
+        0
+    });
+    assert_eq!(child.wait(), 0);
+}
+
 /// Makes the kernel look like one without preadv2 and pwritev2, for this process.
 fn refuse_calls_with_flags() {
     let statement = |code: u32, jump_true, jump_false, k: u32| libc::sock_filter { code: code as u16, jt: jump_true, jf: jump_false, k };

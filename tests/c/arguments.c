@@ -208,6 +208,7 @@ static void streams(void) {
   CHECK_EQUAL(unipc_stream_read_exact(reader, byte, 1, INT64_MIN, NULL), -EAGAIN);
   CHECK_EQUAL(unipc_stream_read(writer, byte, 1, 0), -EBADF);
   CHECK_EQUAL(unipc_stream_write(reader, byte, 1, 0), -EBADF);
+  CHECK_EQUAL(unipc_ignore_sigpipe(), 0);
   INVALID(unipc_stream_shutdown(NULL, UNIPC_SHUTDOWN_BOTH));
   CHECK_EQUAL(unipc_stream_shutdown(reader, UNIPC_SHUTDOWN_BOTH), -EOPNOTSUPP);
   INVALID(unipc_stream_capacity(NULL));

@@ -56,8 +56,7 @@ impl Held {
         let is_own = |name: &String| name.contains("unipc") && name.contains(&own);
         held.add("name", names(&std::env::temp_dir().to_string_lossy()).into_iter().filter(is_own));
         held.add("process", children());
-        // Threads have no names that tell them apart; the test harness's own are counted too.
-        held.0.insert("threads".to_owned(), std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count));
+        held.0.insert("threads".to_owned(), threads());
         held
     }
 
@@ -81,6 +80,15 @@ fn descriptors() -> Vec<String> {
     });
     // The descriptor that lists them is none of the test's.
     targets.filter(|line| !line.ends_with(&format!("/proc/{}/fd", std::process::id()))).collect()
+}
+
+/// The threads that this one has started, and theirs: a thread inherits the name of the one that starts it. The test harness gives each test's
+/// thread the name of its test; it starts one whenever another ends, and those are none of this test's.
+fn threads() -> usize {
+    let name = |path: &std::path::Path| std::fs::read_to_string(path.join("comm")).ok();
+    let own = name(std::path::Path::new("/proc/thread-self"));
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks.filter(|task| name(&task.path()) == own).count()
 }
 
 fn shared_mappings() -> Vec<String> {

@@ -127,6 +127,8 @@ fn on_tcp(job: &Job) -> Outcome<Vec<u64>> {
 }
 
 pub(super) fn measure(job: &Job) -> Outcome<Vec<u64>> {
+    // As the raw worker does.
+    unipc::stream::ignore_sigpipe()?;
     match job.mechanism.as_str() {
         "pipe" => {
             let ((there_reader, there_writer), (back_reader, back_writer)) = (pipe()?, pipe()?);

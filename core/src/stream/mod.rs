@@ -17,6 +17,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub use endpoint::ignore_sigpipe;
 pub use fifo::{FifoOptions, create_fifo, unlink_fifo};
 pub use framed::{FrameLimit, Framed, LARGEST_BY_DEFAULT};
 pub use pipe::{pipe, pipe_with_capacity};
@@ -52,22 +53,26 @@ impl ByteStream {
     }
 
     /// Reads what there is, at least one byte; 0 is the end, or an empty buffer.
+    #[inline]
     pub fn read_within<'a>(&self, buffer: &mut [u8], wait: impl Into<Wait<'a>>) -> Result<usize> {
         self.endpoint.read(buffer, wait.into())
     }
 
     /// Writes what there is room for, at least one byte. `EPIPE` if nobody reads any more.
+    #[inline]
     pub fn write_within<'a>(&self, data: &[u8], wait: impl Into<Wait<'a>>) -> Result<usize> {
         self.endpoint.write(data, wait.into())
     }
 
     /// Fills the buffer. [`Failure::End`](crate::Failure::End) if nothing comes any more, [`Failure::Truncated`](crate::Failure::Truncated) if
     /// the end comes in the middle; [`Error::transferred`] says how much came.
+    #[inline]
     pub fn read_exact_within<'a>(&self, buffer: &mut [u8], wait: impl Into<Wait<'a>>) -> Result<()> {
         self.endpoint.read_exact(buffer, wait.into())
     }
 
     /// Writes everything; [`Error::transferred`] says how much went out before a failure.
+    #[inline]
     pub fn write_all_within<'a>(&self, data: &[u8], wait: impl Into<Wait<'a>>) -> Result<()> {
         self.endpoint.write_all(data, wait.into())
     }
