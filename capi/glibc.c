@@ -53,12 +53,14 @@ FIRST(sem_clockwait, "GLIBC_2.30")
 
 /* Before glibc 2.33, stat and its relatives were inline calls of functions with other names. The kernel's struct is the same one. */
 #define HIDDEN __attribute__((visibility("hidden")))
+HIDDEN int __wrap_stat(const char *path, struct stat *status);
 HIDDEN int __wrap_stat64(const char *path, struct stat *status);
 HIDDEN int __wrap_fstat64(int descriptor, struct stat *status);
 HIDDEN int __wrap_fstat(int descriptor, struct stat *status);
 HIDDEN int __wrap_lstat(const char *path, struct stat *status);
 HIDDEN int __wrap_fstatat(int directory, const char *path, struct stat *status, int flags);
 
+int __wrap_stat(const char *path, struct stat *status) { return (int)syscall(SYS_newfstatat, AT_FDCWD, path, status, 0); }
 int __wrap_stat64(const char *path, struct stat *status) { return (int)syscall(SYS_newfstatat, AT_FDCWD, path, status, 0); }
 int __wrap_fstat64(int descriptor, struct stat *status) { return (int)syscall(SYS_fstat, descriptor, status); }
 int __wrap_fstat(int descriptor, struct stat *status) { return (int)syscall(SYS_fstat, descriptor, status); }

@@ -883,6 +883,462 @@ unipc_stream *unipc_framed_into_stream(unipc_framed *framed);
  */
 void unipc_framed_close(unipc_framed *framed);
 
+/* ---- POSIX message queues -------------------------------------------------------------------------------- */
+
+/** queue access: sending and receiving, the default. */
+#define UNIPC_MQ_BOTH 0
+
+/** queue access: receiving alone. */
+#define UNIPC_MQ_RECEIVE 1
+
+/** queue access: sending alone. */
+#define UNIPC_MQ_SEND 2
+
+/** The highest priority of a message in a POSIX queue. */
+#define UNIPC_MQ_HIGHEST_PRIORITY 32767
+
+/**
+ * A POSIX message queue: a bounded number of messages of a bounded size, the highest priority first, the oldest first within one. What plain C programs
+ * open with mq_open. A message outlives its sender; the queue stays until it is unlinked or the machine restarts.
+ *
+ * A handle costs a descriptor. After fork the child has the queue as well; closing the handle there removes no name. Threads may use a handle
+ * together, except for close.
+ */
+typedef struct unipc_mq unipc_mq;
+
+/** Options of POSIX message queues. Begin with UNIPC_MQ_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_mq_options {
+  /** sizeof(unipc_mq_options) */
+  size_t struct_size;
+  /** create: how many messages it holds; 0: the system's choice, mostly 10 */
+  size_t capacity;
+  /** create: the largest message in bytes; 0: the system's choice, mostly 8192; open: the least that will do, 0 for any */
+  size_t largest;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** open: nanoseconds to wait for another process to create the queue */
+  int64_t wait_for_creator;
+  /** create: permissions, set whatever the umask says; 0: 0600 */
+  uint32_t mode;
+  /** UNIPC_MQ_BOTH, UNIPC_MQ_RECEIVE or UNIPC_MQ_SEND */
+  uint32_t access;
+  /** open: 1 accepts queues of users other than oneself and root */
+  uint32_t any_owner;
+  /** create: 1 removes the name when the creator closes its handle */
+  uint32_t temporary;
+} unipc_mq_options;
+
+/** What a POSIX message queue is like. Begin with UNIPC_MQ_ATTRIBUTES_INIT. */
+typedef struct unipc_mq_attributes {
+  /** sizeof(unipc_mq_attributes) */
+  size_t struct_size;
+  /** how many messages it holds */
+  size_t capacity;
+  /** the largest message in bytes, and so the smallest buffer to receive into */
+  size_t largest;
+  /** how many messages are in it now */
+  size_t queued;
+} unipc_mq_attributes;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_MQ_OPTIONS_INIT does. Since 0.1. */
+void unipc_mq_options_init(unipc_mq_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_MQ_ATTRIBUTES_INIT does. Since 0.1. */
+void unipc_mq_attributes_init(unipc_mq_attributes *attributes);
+
+/**
+ * Creates a POSIX message queue. An existing one is left alone.
+ *
+ * @param name     at most 255 bytes; the leading slash is optional, no other is allowed
+ * @param options  capacity, largest, mode, group, access, temporary; NULL: defaults
+ * @param mq       receives the handle, or NULL on failure; close it with unipc_mq_close
+ * @return         0; -EEXIST; -EINVAL: NULL, a bad name, mode, group or access, or sizes beyond the system's limits; -EMFILE: RLIMIT_MSGQUEUE has no
+ *                 room for it, or no descriptor is left; -ENOSPC: too many queues; -EPERM: a group of others; -ENAMETOOLONG, -ENFILE, -ENOMEM; -E2BIG:
+ *                 an option that this version does not know; UNIPC_UNAVAILABLE: a kernel without them. The text names the limit and its value.
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_open(3), mq_overview(7).
+ */
+int unipc_mq_create(const char *name, const unipc_mq_options *options, unipc_mq **mq);
+
+/**
+ * Opens a POSIX message queue that exists. It never creates.
+ *
+ * @param name     at most 255 bytes; the leading slash is optional, no other is allowed
+ * @param options  access, largest (the least that will do), any_owner, wait_for_creator; NULL: defaults
+ * @param mq       receives the handle, or NULL on failure; close it with unipc_mq_close
+ * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; UNIPC_WRONG_SIZE: its messages are smaller than asked for; -EINVAL,
+ *                 -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_open(3).
+ */
+int unipc_mq_open(const char *name, const unipc_mq_options *options, unipc_mq **mq);
+
+/**
+ * Opens a POSIX message queue, or creates it if there is none. The capacity counts only for the one who creates.
+ *
+ * @return  as unipc_mq_open and unipc_mq_create, but for -ENOENT and -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_open(3).
+ */
+int unipc_mq_open_or_create(const char *name, const unipc_mq_options *options, unipc_mq **mq);
+
+/**
+ * Removes the name. Who has the queue open goes on using it.
+ *
+ * @return  0; -ENOENT; -EACCES, -EPERM: not allowed; -EINVAL, -ENAMETOOLONG: a bad name
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_unlink(3).
+ */
+int unipc_mq_unlink(const char *name);
+
+/**
+ * Sends a message.
+ *
+ * @param data      where from; may be NULL if length is 0
+ * @param length    bytes, at most the queue's largest
+ * @param priority  at most UNIPC_MQ_HIGHEST_PRIORITY; the highest is received first
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          0; -EMSGSIZE: larger than the queue takes; -EINVAL: NULL, no such priority; -EBADF: open for receiving alone; -EAGAIN, -ETIMEDOUT,
+ *                  -ECANCELED: the queue is full, nothing was sent
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_send(3).
+ */
+int unipc_mq_send(unipc_mq *mq, const void *data, size_t length, uint32_t priority, int64_t timeout);
+
+/**
+ * Receives the oldest message of the highest priority.
+ *
+ * @param buffer    where to
+ * @param capacity  bytes, at least the queue's largest (unipc_mq_largest), however small the message
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      receives size and priority; with -EMSGSIZE the size that the buffer needs; may be NULL
+ * @return          its length, 0 for an empty message; -EMSGSIZE: the buffer is too small, the message stays; -EBADF: open for sending alone;
+ *                  -EAGAIN, -ETIMEDOUT, -ECANCELED: the queue is empty; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_receive(3).
+ */
+ptrdiff_t unipc_mq_receive(unipc_mq *mq, void *buffer, size_t capacity, int64_t timeout,
+    unipc_message_info *info);
+
+/**
+ * The largest message in bytes, and so the smallest buffer to receive into. It never changes. 0 for NULL.
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+size_t unipc_mq_largest(const unipc_mq *mq);
+
+/**
+ * What the queue is like now.
+ *
+ * @param attributes  receives it; begin with UNIPC_MQ_ATTRIBUTES_INIT
+ * @return            0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_getattr(3).
+ */
+int unipc_mq_get_attributes(const unipc_mq *mq, unipc_mq_attributes *attributes);
+
+/**
+ * Asks for a signal when a message comes into the empty queue and nobody waits in a receive. Once: ask again, and then empty the queue, or a message
+ * that came in between is told of by nobody. unipc_mq_fd is there for poll, and has no such limits.
+ *
+ * @param signal  its number
+ * @param value   what the handler finds in si_value
+ * @return        0; -EBUSY: somebody is told of this queue already; -EINVAL: NULL, no such signal
+ *
+ * Closing any handle of the queue ends it. Threads: any. Fork: the child is not told. Signal-safe: no. Since 0.1. See mq_notify(3), sigevent(3type).
+ */
+int unipc_mq_notify_signal(unipc_mq *mq, int signal, ptrdiff_t value);
+
+/**
+ * Takes back what unipc_mq_notify_signal has asked for.
+ *
+ * @return  0, also if this process has not asked; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mq_notify(3).
+ */
+int unipc_mq_cancel_notify(unipc_mq *mq);
+
+/**
+ * The descriptor, which stays the handle's: readable while there is a message, writable while there is room. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_mq_fd(const unipc_mq *mq);
+
+/**
+ * Makes a handle of a descriptor from elsewhere: inherited, or what mq_open gave on Linux. It is taken over on success alone, and made close-on-exec.
+ *
+ * @param fd  an open descriptor
+ * @param mq  receives the handle, or NULL on failure; close it with unipc_mq_close
+ * @return    0; -EBADF; UNIPC_WRONG_KIND: no message queue; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_mq_from_fd(int fd, unipc_mq **mq);
+
+/**
+ * Gives the descriptor away and closes the handle. The name stays, also of a temporary queue.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_mq_into_fd(unipc_mq *mq);
+
+/**
+ * Closes the handle; NULL is fine. A temporary queue loses its name when its creator closes.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1.
+ */
+void unipc_mq_close(unipc_mq *mq);
+
+/* ---- System V keys and message queues -------------------------------------------------------------------- */
+
+/** receive flag: the type is the one not to receive. */
+#define UNIPC_SYSV_QUEUE_EXCEPT 1
+
+/** receive flag: what does not fit into the buffer is lost, and nobody can tell whether something was. */
+#define UNIPC_SYSV_QUEUE_CUT 2
+
+/**
+ * A System V message queue: messages with a type, of which a receiver chooses. What plain C programs get with msgget. It stays until it is removed or
+ * the machine restarts.
+ *
+ * A handle costs memory alone. After fork the child has the queue as well; closing the handle there removes nothing. Threads may use a handle
+ * together, except for close. It is no descriptor: who waits with a limit probes, and is up to 10 ms late.
+ */
+typedef struct unipc_sysv_queue unipc_sysv_queue;
+
+/** Options of System V message queues. Begin with UNIPC_SYSV_QUEUE_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_sysv_queue_options {
+  /** sizeof(unipc_sysv_queue_options) */
+  size_t struct_size;
+  /** create: how many bytes of messages it holds; 0: the system's choice, kernel.msgmnb */
+  size_t limit;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** open: nanoseconds to wait for another process to create the queue */
+  int64_t wait_for_creator;
+  /** create: permissions; 0: 0600 */
+  uint32_t mode;
+  /** open: 1 accepts queues of users other than oneself and root */
+  uint32_t any_owner;
+  /** create: 1 removes the queue when the creator closes its handle */
+  uint32_t temporary;
+  /** zero */
+  uint32_t reserved;
+} unipc_sysv_queue_options;
+
+/** What a System V message queue is like. Begin with UNIPC_SYSV_QUEUE_STATUS_INIT. */
+typedef struct unipc_sysv_queue_status {
+  /** sizeof(unipc_sysv_queue_status) */
+  size_t struct_size;
+  /** how many messages are in it */
+  uint64_t messages;
+  /** how many bytes these have */
+  uint64_t bytes;
+  /** how many bytes it holds, and how many messages */
+  uint64_t limit;
+  /** when it was sent to last: seconds since 1970, 0 for never */
+  int64_t sent_at;
+  /** when it was received from last: seconds since 1970, 0 for never */
+  int64_t received_at;
+  /** when it was made, or its limit or rights were changed: seconds since 1970 */
+  int64_t changed_at;
+  /** the process that sent last, 0 for none */
+  int32_t last_sender;
+  /** the process that received last, 0 for none */
+  int32_t last_receiver;
+  /** its permissions */
+  uint32_t mode;
+  /** its owner */
+  uint32_t uid;
+  /** its group */
+  uint32_t gid;
+  /** who made it, and has an owner's rights as well */
+  uint32_t creator_uid;
+  /** the group of who made it */
+  uint32_t creator_gid;
+  /** zero */
+  uint32_t reserved;
+} unipc_sysv_queue_status;
+
+/**
+ * The key of a System V object that belongs to a file: the number that ftok gives, so that plain C programs agree.
+ *
+ * Two files may give one key, and a file that is deleted and made anew gives another one: a key says where to look, and not that the right object is
+ * there.
+ *
+ * @param path  a file or directory that exists
+ * @param id    1 to 255, for several objects of one file
+ * @param key   receives the key, 0 on failure
+ * @return      0; -ENOENT; -EACCES; -EINVAL: NULL, another id; -ENAMETOOLONG, -ENOTDIR, -ELOOP
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See ftok(3), sysvipc(7).
+ */
+int unipc_sysv_key(const char *path, int id, int32_t *key);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_OPTIONS_INIT does. Since 0.1. */
+void unipc_sysv_queue_options_init(unipc_sysv_queue_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_STATUS_INIT does. Since 0.1. */
+void unipc_sysv_queue_status_init(unipc_sysv_queue_status *status);
+
+/**
+ * Creates a System V message queue under a key. An existing one is left alone.
+ *
+ * @param key      not 0; unipc_sysv_key makes one of a path
+ * @param options  limit, mode, group, temporary; NULL: defaults
+ * @param queue    receives the handle, or NULL on failure; close it with unipc_sysv_queue_close
+ * @return         0; -EEXIST; -EINVAL: NULL, the key 0, a bad mode or group; -ENOSPC: too many queues; -EPERM: a limit above kernel.msgmnb, or a group
+ *                 of others; -ENOMEM, -E2BIG. The text names the limit and its value.
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgget(2), sysvipc(7).
+ */
+int unipc_sysv_queue_create(int32_t key, const unipc_sysv_queue_options *options, unipc_sysv_queue **queue);
+
+/**
+ * Creates a System V message queue without a key, for children made by fork, and for who is told its unipc_sysv_queue_id. It stays after its
+ * creator all the same, unless it is temporary.
+ *
+ * @return  as unipc_sysv_queue_create, but for -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgget(2), IPC_PRIVATE.
+ */
+int unipc_sysv_queue_create_private(const unipc_sysv_queue_options *options, unipc_sysv_queue **queue);
+
+/**
+ * Opens a System V message queue that exists. It never creates.
+ *
+ * @param key      not 0; unipc_sysv_key makes one of a path
+ * @param options  any_owner, wait_for_creator; NULL: defaults
+ * @param queue    receives the handle, or NULL on failure; close it with unipc_sysv_queue_close
+ * @return         0; -ENOENT; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgget(2).
+ */
+int unipc_sysv_queue_open(int32_t key, const unipc_sysv_queue_options *options, unipc_sysv_queue **queue);
+
+/**
+ * Opens a System V message queue, or creates it if there is none. The limit counts only for the one who creates.
+ *
+ * @return  as unipc_sysv_queue_open and unipc_sysv_queue_create, but for -ENOENT and -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgget(2).
+ */
+int unipc_sysv_queue_open_or_create(int32_t key, const unipc_sysv_queue_options *options,
+    unipc_sysv_queue **queue);
+
+/**
+ * Opens a System V message queue by its number, which its creator has told.
+ *
+ * @param id       what unipc_sysv_queue_id gave there
+ * @param options  any_owner; NULL: defaults
+ * @param queue    receives the handle, or NULL on failure; close it with unipc_sysv_queue_close
+ * @return         0; -EIDRM: there is none; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL; -EACCES, -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_sysv_queue_open_id(int id, const unipc_sysv_queue_options *options, unipc_sysv_queue **queue);
+
+/**
+ * Removes the queue of a key, with all that is in it. Who waits in it is told, by -EIDRM.
+ *
+ * @return  0; -ENOENT; -EPERM: neither owner nor creator; -EINVAL: the key 0
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_RMID.
+ */
+int unipc_sysv_queue_remove_key(int32_t key);
+
+/**
+ * Removes the queue with all that is in it. Who waits in it is told, by -EIDRM. The handle stays to be closed.
+ *
+ * @return  0; -EIDRM: it is gone already; -EPERM: neither owner nor creator; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_RMID.
+ */
+int unipc_sysv_queue_remove(unipc_sysv_queue *queue);
+
+/**
+ * The kernel's number for the queue, as ipcs -q shows it; never negative.
+ *
+ * @return  the number; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_sysv_queue_id(const unipc_sysv_queue *queue);
+
+/**
+ * Sends a message.
+ *
+ * @param data     where from; may be NULL if length is 0
+ * @param length   bytes
+ * @param type     at least 1
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -EMSGSIZE: above kernel.msgmax, or above all that the queue holds; -EINVAL: NULL, no such type; -EACCES; -EIDRM: the queue was
+ *                 removed, before or meanwhile; -ENOMEM; -EAGAIN, -ETIMEDOUT, -ECANCELED: the queue is full, nothing was sent
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgsnd(2).
+ */
+int unipc_sysv_queue_send(unipc_sysv_queue *queue, const void *data, size_t length, int64_t type,
+    int64_t timeout);
+
+/**
+ * Receives a message.
+ *
+ * @param type      0: the oldest; n: the oldest of type n; -n: of the lowest type there is, up to n
+ * @param flags     0, or of UNIPC_SYSV_QUEUE_EXCEPT (any type but n) and UNIPC_SYSV_QUEUE_CUT
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      receives size and type; with -E2BIG the size that the buffer needs, 0 if the kernel does not let us look; may be NULL
+ * @return          its length, 0 for an empty message; -E2BIG: the buffer is too small, the message stays; -EACCES; -EIDRM: the queue was removed,
+ *                  before or meanwhile; -EINVAL: NULL, unknown flags, EXCEPT without a type; -EAGAIN, -ETIMEDOUT, -ECANCELED: there is no such message
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgrcv(2).
+ */
+ptrdiff_t unipc_sysv_queue_receive(unipc_sysv_queue *queue, int64_t type, uint32_t flags, void *buffer,
+    size_t capacity, int64_t timeout, unipc_message_info *info);
+
+/**
+ * What the queue is like now.
+ *
+ * @param status  receives it; begin with UNIPC_SYSV_QUEUE_STATUS_INIT
+ * @return        0; -EACCES: no right to read; -EIDRM: it was removed; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_STAT.
+ */
+int unipc_sysv_queue_get_status(const unipc_sysv_queue *queue, unipc_sysv_queue_status *status);
+
+/**
+ * Changes how many bytes of messages the queue holds.
+ *
+ * @param bytes  at least 1
+ * @return       0; -EPERM: above kernel.msgmnb, or neither owner nor creator; -EACCES; -EIDRM: it was removed; -EINVAL: NULL, no bytes
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_SET.
+ */
+int unipc_sysv_queue_set_limit(unipc_sysv_queue *queue, size_t bytes);
+
+/**
+ * Changes the permissions.
+ *
+ * @param mode  up to 0777; 0: 0600
+ * @return      0; -EPERM: neither owner nor creator; -EACCES; -EIDRM: it was removed; -EINVAL: NULL, other bits
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_SET.
+ */
+int unipc_sysv_queue_set_mode(unipc_sysv_queue *queue, uint32_t mode);
+
+/**
+ * Closes the handle; NULL is fine. A temporary queue is removed when its creator closes.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. Since 0.1.
+ */
+void unipc_sysv_queue_close(unipc_sysv_queue *queue);
+
 /* ---- Memory: the same pages in several processes --------------------------------------------------------- */
 
 /** memory access: reading and writing, the default. */
@@ -1556,6 +2012,10 @@ void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
 #define UNIPC_TCP_OPTIONS_INIT { sizeof(unipc_tcp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_FRAMED_OPTIONS_INIT { sizeof(unipc_framed_options), 0 }
+#define UNIPC_MQ_OPTIONS_INIT { sizeof(unipc_mq_options), 0, 0, NULL, 0, 0, 0, 0, 0 }
+#define UNIPC_MQ_ATTRIBUTES_INIT { sizeof(unipc_mq_attributes), 0, 0, 0 }
+#define UNIPC_SYSV_QUEUE_OPTIONS_INIT { sizeof(unipc_sysv_queue_options), 0, NULL, 0, 0, 0, 0, 0 }
+#define UNIPC_SYSV_QUEUE_STATUS_INIT { sizeof(unipc_sysv_queue_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0 }

@@ -191,6 +191,8 @@ fn errno_name(errno: i32) -> &'static std::ffi::CStr {
         (libc::ENAMETOOLONG, c"ENAMETOOLONG"),
         (libc::ENOSYS, c"ENOSYS"),
         (libc::ELOOP, c"ELOOP"),
+        (libc::ENOMSG, c"ENOMSG"),
+        (libc::EIDRM, c"EIDRM"),
         (libc::ENODATA, c"ENODATA"),
         (libc::EPROTO, c"EPROTO"),
         (libc::EBADMSG, c"EBADMSG"),

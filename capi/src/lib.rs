@@ -10,9 +10,11 @@ pub mod error;
 pub mod framed;
 pub mod memory;
 pub mod message;
+pub mod mq;
 pub mod socket;
 pub mod stream;
 pub mod sync;
+pub mod sysv_queue;
 pub mod wait;
 
 use std::ffi::{CStr, c_char, c_int};

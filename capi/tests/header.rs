@@ -14,6 +14,8 @@ const PARTS: &[(&str, &str)] = &[
     ("socket.rs", "Sockets: connections and listeners"),
     ("message.rs", "Messages: what is known of one"),
     ("framed.rs", "Messages framed on a stream"),
+    ("mq.rs", "POSIX message queues"),
+    ("sysv_queue.rs", "System V keys and message queues"),
     ("memory.rs", "Memory: the same pages in several processes"),
     ("atomic.rs", "Atomics in memory"),
     ("sync.rs", "Synchronisation: waiting for each other"),

@@ -263,6 +263,60 @@ void named_semaphores() {
   expect(std::make_error_code(std::errc::no_such_file_or_directory), [&] { unipc::posix_semaphore::open(name); });
 }
 
+void queues() {
+  auto name = own("queue");
+  unipc::mq_options options;
+  options.capacity = 2, options.largest = 16, options.temporary = 1;
+  auto queue = unipc::mq::create(name, options);
+  auto other = unipc::mq::open(name);
+  other.send(std::string_view("low"), 1);
+  other.send(std::string_view("high"), 10, 1s);
+  expect(std::make_error_code(std::errc::resource_unavailable_try_again), [&] { other.send(std::string_view("full"), 0, 0s); });
+  unipc::message_info info;
+  std::string text;
+  queue.receive_all(text, 1s, &info);
+  CHECK(text == "high" && info.priority == 10);
+  queue.receive_all(text);
+  CHECK(text == "low");
+  char small[15];
+  std::error_code code;
+  CHECK_EQUAL(queue.receive({small, sizeof small}, 0s, code, &info), 0);
+  CHECK(code == std::errc::message_size && info.size == 16);
+  CHECK(queue.attributes().queued == 0 && queue.attributes().capacity == 2 && queue.largest() == 16);
+  queue.notify_signal(SIGUSR1);
+  queue.cancel_notify();
+  auto again = unipc::mq::from_fd(other.into_fd());
+  CHECK(!other && again.fd() >= 0);
+  expect(std::make_error_code(std::errc::timed_out), [&] { again.receive_all(text, 1ms); });
+  expect(std::make_error_code(std::errc::file_exists), [&] { unipc::mq::create(name); });
+  queue.close();
+  expect(std::make_error_code(std::errc::no_such_file_or_directory), [&] { unipc::mq::unlink(name); });
+
+  using which = unipc::sysv_queue::which;
+  unipc::sysv_queue_options temporary;
+  temporary.temporary = 1;
+  auto typed = unipc::sysv_queue::create_private(temporary);
+  auto twin = unipc::sysv_queue::open_id(typed.id());
+  for (int type = 1; type <= 3; type++) twin.send(std::string_view("message"), type, 1s);
+  CHECK(typed.status().messages == 3 && typed.status().bytes == 21);
+  char room[8];
+  CHECK_EQUAL(typed.receive({room, sizeof room}, which::type(2), 1s, &info), 7);
+  CHECK_EQUAL(info.type, 2);
+  CHECK_EQUAL(typed.receive({small, sizeof small}, which::all_but(1), 1s, &info), 7);
+  CHECK_EQUAL(info.type, 3);
+  char tiny[3];
+  expect(std::make_error_code(std::errc::argument_list_too_long), [&] { typed.receive({tiny, sizeof tiny}, which::any(), 0s); });
+  CHECK_EQUAL(typed.receive({tiny, sizeof tiny}, which::lowest_up_to(9).cut(), 0s), 3);
+  typed.set_mode(0640);
+  CHECK_EQUAL(typed.status().mode, 0640);
+  typed.set_limit(100);
+  typed.remove();
+  expect(std::make_error_code(std::errc::identifier_removed), [&] { twin.send(std::string_view("x"), 1); });
+  CHECK(unipc::sysv_key("/", 1) != 0);
+  expect(std::make_error_code(std::errc::no_such_file_or_directory), [&] { unipc::sysv_key("/no/such/file", 1); });
+  expect(std::make_error_code(std::errc::invalid_argument), [] { unipc::sysv_queue::open(0); });
+}
+
 }  // namespace
 
 int main() {
@@ -275,5 +329,6 @@ int main() {
   memories();
   counters();
   named_semaphores();
+  queues();
   house_check(before);
 }

@@ -47,7 +47,7 @@ run() { # source, label, flags
   verdict "$name$2" $status "$log"
 }
 
-sh "$here/coverage.sh" "$include" "$here/arguments.c" >"$out/coverage.log" 2>&1
+sh "$here/coverage.sh" "$include" "$here"/arguments*.c >"$out/coverage.log" 2>&1
 verdict coverage $? "$out/coverage.log"
 
 for standard in 17 20; do
