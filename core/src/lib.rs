@@ -6,6 +6,8 @@
 //! | [`message`] | messages, whose boundaries are kept |
 //! | [`memory`] | the same pages in several processes |
 //! | [`sync`] | waiting for each other: a mutex whose holder may die, semaphores |
+//! | [`event`] | something happened: counters, timers, signals, the exit of a process |
+//! | [`process`] | children started with exactly the descriptors named, and pipelines of them |
 //! | [`shared`] | what the structures in shared memory are made of |
 //! | [`advise`] | what each mechanism is like, and whether this machine has it |
 //! | [`error`] | what can go wrong, told so that the reader can act |
@@ -20,10 +22,11 @@
 pub mod advise;
 pub mod descriptor;
 pub mod error;
+pub mod event;
 pub mod memory;
 pub mod message;
 pub mod name;
-mod process;
+pub mod process;
 pub mod shared;
 pub mod stream;
 pub mod sync;

@@ -1,11 +1,20 @@
-//! Which process this is.
+//! Processes: children that run another program, pipelines of them, and which process this is.
+//!
+//! [`Command`] starts a child with exactly the descriptors that are named for it, [`Pipeline`] several with pipes between them;
+//! [`ProcessExit`](crate::event::ProcessExit) waits for the end.
 //!
 //! A handle that was made before `fork` may find itself in the child. `getpid` cannot tell: it costs a system call, and a number can come again.
 //! A page that the kernel wipes in the child (`MADV_WIPEONFORK`) can: a zero where a mark was means "forked since", also after a raw `clone`.
 //!
 //! [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html), [pid_namespaces(7)](https://man7.org/linux/man-pages/man7/pid_namespaces.7.html)
 
+mod pipeline;
+mod spawn;
+
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+pub use pipeline::Pipeline;
+pub use spawn::Command;
 
 use crate::error::{Error, Failure, Result};
 
@@ -100,13 +109,22 @@ impl Birth {
         }
     }
 
-    /// Whether this still is the process that made the handle.
+    /// The mark as a word, for tables of atomics; never zero.
+    pub(crate) fn mark(self) -> u64 {
+        self.0
+    }
+
+    /// The process of a mark.
+    pub(crate) fn of_mark(mark: u64) -> Birth {
+        Birth(mark)
+    }
+
+    /// Whether this still is the process that made the handle. Async-signal-safe once any handle was made.
     pub(crate) fn is_here(self) -> bool {
         wiped().mark.load(Ordering::Relaxed) == self.0
     }
 
     /// Refuses the use of a handle in a child made by `fork`.
-    #[allow(dead_code, reason = "for handles that do not survive fork")]
     pub(crate) fn check(self, operation: &'static str) -> Result<()> {
         if self.is_here() { Ok(()) } else { Err(Error::failure(operation, Failure::Forked)) }
     }
