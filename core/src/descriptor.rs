@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
-use crate::error::{Context, Error, Result, check};
+use crate::error::{Context, Error, Failure, Result, check};
 
 /// Takes over a descriptor that the caller hands to us. It becomes close-on-exec when something is made of it.
 ///
@@ -27,6 +27,27 @@ pub unsafe fn adopt(descriptor: RawFd) -> Result<OwnedFd> {
     check(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }).during_on("adopt descriptor", &descriptor.to_string())?;
     // SAFETY: it is open, as fcntl has just shown, and the caller gives it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// A copy of another process's descriptor, close-on-exec: `number` is what that process calls it, `pidfd` the process.
+///
+/// It takes the right to trace the process: the same user, and no more privileges; a system may ask for more.
+///
+/// Errors: `EPERM`; `EBADF` if the process has no such descriptor, or `pidfd` is none; `ESRCH` if it has ended; `EMFILE`;
+/// [`Failure::Unavailable`] before Linux 5.6, or where a sandbox refuses the call.
+///
+/// [pidfd_getfd(2)](https://man7.org/linux/man-pages/man2/pidfd_getfd.2.html)
+pub fn take(pidfd: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd> {
+    const OPERATION: &str = "take descriptor of process";
+    let no_flags: libc::c_uint = 0;
+    // SAFETY: pidfd_getfd takes integers.
+    match check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, no_flags) }) {
+        // SAFETY: the kernel has just given us this descriptor, close-on-exec; nobody else owns it.
+        Ok(raw) => Ok(unsafe { OwnedFd::from_raw_fd(raw as RawFd) }),
+        Err(Errno::ENOSYS) => Err(Error::failure(OPERATION, Failure::Unavailable).hint("it came with Linux 5.6, or a sandbox refuses it")),
+        Err(errno @ Errno::EPERM) => Err(Error::os(OPERATION, errno).hint("it takes the right to trace the process")),
+        Err(errno) => Err(Error::os(OPERATION, errno).on(number.to_string())),
+    }
 }
 
 /// Sees to it that no program started later inherits an adopted descriptor.

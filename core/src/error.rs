@@ -224,7 +224,7 @@ impl Error {
         self.reason.code()
     }
 
-    /// How many bytes had passed when `read_exact` or `write_all` failed.
+    /// How many bytes had passed when `read_exact` or `write_all` failed; how large a message was that did not fit (`EMSGSIZE`).
     pub fn transferred(&self) -> usize {
         self.details.as_ref().map_or(0, |details| details.transferred)
     }

@@ -28,6 +28,7 @@ pub mod message;
 pub mod name;
 pub mod process;
 pub mod shared;
+mod socket;
 pub mod stream;
 pub mod sync;
 pub mod wait;

@@ -1,12 +1,21 @@
 //! Messages: what was sent in one piece is received in one piece, or not at all.
 
+mod datagram;
 mod limits;
 mod mq;
+mod packet;
+mod seqpacket;
 mod sysv_queue;
+mod udp;
 
+pub use datagram::{Datagram, DatagramOptions, UnixDatagram};
 pub use mq::{HIGHEST_PRIORITY, Mq, MqAccess, MqAttributes, MqOptions};
+pub use packet::Received;
+pub use seqpacket::{Seqpacket, SeqpacketListener, SeqpacketOptions};
 pub use sysv_queue::{SysvQueue, SysvQueueOptions, SysvQueueStatus, Which};
+pub use udp::{UdpOptions, UdpSocket};
 
+pub use crate::socket::control::MOST_DESCRIPTORS;
 use crate::stream::Credentials;
 
 /// What is known of a message besides its bytes. What a mechanism does not know is zero.

@@ -526,7 +526,7 @@ fn kind_of(descriptor: BorrowedFd<'_>) -> Result<Kind> {
         libc::S_IFIFO => Ok(Kind::Pipe),
         libc::S_IFCHR | libc::S_IFREG => Ok(Kind::Other),
         libc::S_IFSOCK => {
-            super::socket::require_stream(OPERATION, descriptor, false)?;
+            crate::socket::require_stream(OPERATION, descriptor, false)?;
             Ok(Kind::Socket)
         }
         _ => Err(name::wrong_kind(OPERATION, &descriptor.as_raw_fd().to_string(), "a stream", &status)),

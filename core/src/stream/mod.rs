@@ -5,11 +5,11 @@
 //!
 //! Each type has the standard traits, which wait for ever, and calls named `..._within`, which take a [`Wait`]. [`ByteStream`] is any of them.
 
+mod descriptors;
 mod endpoint;
 mod fifo;
 mod framed;
 mod pipe;
-mod socket;
 mod tcp;
 mod unix;
 
@@ -22,9 +22,12 @@ pub use fifo::{FifoOptions, create_fifo, unlink_fifo};
 pub use framed::{FrameLimit, Framed, LARGEST_BY_DEFAULT};
 pub use pipe::{pipe, pipe_with_capacity};
 pub use tcp::{TcpListener, TcpOptions};
-pub use unix::{Credentials, LONGEST_PATH, UnixConnectOptions, UnixListenOptions, UnixListener};
+pub use unix::{UnixConnectOptions, UnixListenOptions, UnixListener};
+
+pub use crate::socket::{address::LONGEST_PATH, peer::Credentials};
 
 use crate::error::{Context, Error, Result};
+use crate::socket::{self, address, peer};
 use crate::wait::Wait;
 use endpoint::{Endpoint, Kind};
 
@@ -105,18 +108,29 @@ impl ByteStream {
 
     /// Who is at the other end of a Unix socket, as the kernel noted it when the connection was made. `EOPNOTSUPP` for anything else.
     pub fn peer_credentials(&self) -> Result<Credentials> {
-        unix::peer_credentials(self.as_fd())
+        peer::credentials(self.as_fd())
     }
 
     /// A pidfd of the process at the other end of a Unix socket, which no reuse of its number can mislead.
     /// [`Failure::Unavailable`](crate::Failure::Unavailable) before Linux 6.5.
     pub fn peer_pidfd(&self) -> Result<OwnedFd> {
-        unix::peer_pidfd(self.as_fd())
+        peer::pidfd(self.as_fd())
+    }
+
+    /// The supplementary groups of the process at the other end of a Unix socket, as it had them when the connection was made.
+    pub fn peer_groups(&self) -> Result<Vec<u32>> {
+        peer::groups(self.as_fd())
+    }
+
+    /// What the security module (SELinux, AppArmor, Smack) calls the process at the other end of a Unix socket.
+    /// [`Failure::Unavailable`](crate::Failure::Unavailable) without such a module.
+    pub fn peer_label(&self) -> Result<String> {
+        peer::label(self.as_fd())
     }
 
     /// The address of the other end: `/path`, `@name`, `127.0.0.1:80`, `[::1]:80`; empty for a Unix socket that has none.
     pub fn peer_address(&self) -> Result<String> {
-        let known = address_text("get address of peer", self.as_fd(), libc::getpeername)?;
+        let known = address::text("get address of peer", self.as_fd(), libc::getpeername)?;
         Ok(self.peer.as_deref().map_or(known, str::to_owned))
     }
 }
@@ -195,24 +209,6 @@ impl From<Listener> for OwnedFd {
             Listener::Tcp(listener) => listener.into(),
         }
     }
-}
-
-type GetName = unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
-
-/// The address that getsockname or getpeername gives, as text.
-fn address_text(operation: &'static str, descriptor: BorrowedFd<'_>, get: GetName) -> Result<String> {
-    use crate::error::check;
-    use std::os::fd::AsRawFd;
-    // SAFETY: zero bytes are a valid address of no family.
-    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
-    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-    // SAFETY: the storage is valid for writes of `length` bytes.
-    check(unsafe { get(descriptor.as_raw_fd(), (&raw mut storage).cast(), &mut length) }).during(operation)?;
-    if libc::c_int::from(storage.ss_family) == libc::AF_UNIX {
-        // SAFETY: the family says that it is a sockaddr_un, and the storage is large enough for one.
-        return Ok(unix::address_to_text(unsafe { &*(&raw const storage).cast() }, length));
-    }
-    Ok(tcp::address_to_text(&storage).unwrap_or_default())
 }
 
 /// Declares a stream with a type of its own.

@@ -6,7 +6,7 @@
 //! [tcp(7)](https://man7.org/linux/man-pages/man7/tcp.7.html), [ip(7)](https://man7.org/linux/man-pages/man7/ip.7.html),
 //! [getaddrinfo(3)](https://man7.org/linux/man-pages/man3/getaddrinfo.3.html)
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,9 +14,13 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{TcpStream, socket};
+use super::TcpStream;
 use crate::descriptor::make_blocking;
 use crate::error::{Context, Error, Result};
+use crate::socket::{
+    self, address,
+    resolve::{check_port, literal, no_address, resolve},
+};
 use crate::wait::{Deadline, Stop, Wait, is_ready};
 
 const LISTEN: &str = "listen on TCP";
@@ -101,7 +105,7 @@ impl TcpListener {
 
     /// Where it listens: `127.0.0.1:80`, `[::1]:80`.
     pub fn address(&self) -> Result<String> {
-        super::address_text("get address of listener", self.socket.as_fd(), libc::getsockname)
+        address::text("get address of listener", self.socket.as_fd(), libc::getsockname)
     }
 }
 
@@ -213,16 +217,6 @@ fn apply(socket: SockRef<'_>, options: &TcpOptions) -> std::io::Result<()> {
     socket.set_tcp_keepalive(&keep_alive)
 }
 
-fn check_port(operation: &'static str, port: u32) -> Result<u16> {
-    u16::try_from(port).map_err(|_| Error::os(operation, Errno::EINVAL).hint(format!("a port is at most 65535, not {port}")))
-}
-
-#[cold]
-fn no_address(operation: &'static str, host: Option<&str>) -> Error {
-    let error = Error::os(operation, Errno::EADDRNOTAVAIL).on(host.unwrap_or("loopback"));
-    error.hint("it has no address of that family")
-}
-
 fn resolve_within(deadline: &mut Deadline<'_>, host: Option<&str>, port: u16, options: &TcpOptions) -> Result<Vec<SocketAddr>> {
     let family = options.family;
     let needs_resolver = host.is_some_and(|host| literal(host).is_none());
@@ -242,59 +236,4 @@ fn resolve_within(deadline: &mut Deadline<'_>, host: Option<&str>, port: u16, op
         .during(CONNECT)?;
     deadline.ready(done.as_fd(), libc::POLLIN)?;
     receiver.recv().unwrap_or_else(|_| Err(Error::os(CONNECT, Errno::EIO).hint("the resolver failed")))
-}
-
-fn resolve(operation: &'static str, host: Option<&str>, port: u16, family: u32) -> Result<Vec<SocketAddr>> {
-    if !matches!(family, 0 | 4 | 6) {
-        return Err(Error::os(operation, Errno::EINVAL).hint("the family is 4, 6, or 0 for both"));
-    }
-    let wanted = |address: &IpAddr| family == 0 || (family == 4) == address.is_ipv4();
-    let found: Vec<SocketAddr> = match host {
-        None if family == 6 => vec![SocketAddr::from((Ipv6Addr::LOCALHOST, port))],
-        None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))],
-        Some("") => return Err(Error::os(operation, Errno::EINVAL).hint("a host has at least one character")),
-        Some(host) => match literal(host) {
-            Some(address) => vec![SocketAddr::from((address, port))],
-            None => look_up(operation, host, port)?,
-        },
-    };
-    let found: Vec<SocketAddr> = found.into_iter().filter(|address| wanted(&address.ip())).collect();
-    if found.is_empty() { Err(no_address(operation, host)) } else { Ok(found) }
-}
-
-/// The resolver's own failures have no errno.
-fn look_up(operation: &'static str, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
-    let failed = |error: std::io::Error| match error.raw_os_error() {
-        Some(errno) => Error::os(operation, Errno::from_raw(errno)).on(host),
-        None => Error::os(operation, Errno::EADDRNOTAVAIL).on(host).hint(error.to_string()),
-    };
-    Ok((without_brackets(host), port).to_socket_addrs().map_err(failed)?.collect())
-}
-
-fn literal(host: &str) -> Option<IpAddr> {
-    without_brackets(host).parse().ok()
-}
-
-/// An IPv6 literal may stand in brackets, as in a URI; one with a scope ("[fe80::1%eth0]") is for the resolver.
-fn without_brackets(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-/// `None` for an address that is neither IPv4 nor IPv6.
-pub(super) fn address_to_text(storage: &libc::sockaddr_storage) -> Option<String> {
-    match libc::c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says what it is, and the storage is large enough and aligned for every address.
-            let address = unsafe { &*std::ptr::from_ref(storage).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-            Some(SocketAddr::from((ip, u16::from_be(address.sin_port))).to_string())
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let address = unsafe { &*std::ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
-            Some(SocketAddr::from((ip, u16::from_be(address.sin6_port))).to_string())
-        }
-        _ => None,
-    }
 }

@@ -1,4 +1,12 @@
-//! What all sockets share: options, and accepting without burning the processor.
+//! What all sockets share: addresses, paths, connecting, options, control data, and accepting without burning the processor.
+
+pub(crate) mod address;
+pub(crate) mod connecting;
+pub(crate) mod control;
+pub(crate) mod listening;
+pub(crate) mod peer;
+pub(crate) mod place;
+pub(crate) mod resolve;
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -11,15 +19,24 @@ use crate::wait::{Deadline, Timeout, Wait, is_ready};
 const LONGEST_SHORTAGE: i64 = 100_000_000;
 
 /// A new socket, close-on-exec.
-pub(super) fn create(family: libc::c_int, kind: libc::c_int) -> std::result::Result<OwnedFd, Errno> {
+pub(crate) fn create(family: libc::c_int, kind: libc::c_int) -> std::result::Result<OwnedFd, Errno> {
     // SAFETY: socket takes integers.
     let raw = check(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
+/// Two connected Unix sockets, close-on-exec.
+pub(crate) fn pair(kind: libc::c_int) -> std::result::Result<(OwnedFd, OwnedFd), Errno> {
+    let mut ends = [-1; 2];
+    // SAFETY: the array has room for the two descriptors.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC, 0, ends.as_mut_ptr()) })?;
+    // SAFETY: the kernel has just given us these descriptors; nobody else owns them.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
 /// Reads an option of fixed size. `T` is plain data, valid for zero bytes.
-pub(super) fn option<T: Copy>(descriptor: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> std::result::Result<T, Errno> {
+pub(crate) fn option<T: Copy>(descriptor: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> std::result::Result<T, Errno> {
     // SAFETY: the callers' types are made of integers.
     let mut value: T = unsafe { std::mem::zeroed() };
     let mut size = size_of::<T>() as libc::socklen_t;
@@ -29,7 +46,7 @@ pub(super) fn option<T: Copy>(descriptor: BorrowedFd<'_>, level: libc::c_int, na
 }
 
 /// Sets an option of fixed size.
-pub(super) fn set_option<T: Copy>(
+pub(crate) fn set_option<T: Copy>(
     descriptor: BorrowedFd<'_>,
     level: libc::c_int,
     name: libc::c_int,
@@ -42,12 +59,21 @@ pub(super) fn set_option<T: Copy>(
 }
 
 /// Refuses a socket that is no stream, or that listens when it should not, or the other way round.
-pub(super) fn require_stream(operation: &'static str, descriptor: BorrowedFd<'_>, listening: bool) -> Result<()> {
+pub(crate) fn require_stream(operation: &'static str, descriptor: BorrowedFd<'_>, listening: bool) -> Result<()> {
+    require(operation, descriptor, libc::SOCK_STREAM, listening)
+}
+
+/// Refuses a socket of another type, or that listens when it should not, or the other way round.
+pub(crate) fn require(operation: &'static str, descriptor: BorrowedFd<'_>, kind: libc::c_int, listening: bool) -> Result<()> {
     let number = descriptor.as_raw_fd().to_string();
     let get = |name| option::<libc::c_int>(descriptor, libc::SOL_SOCKET, name).during_on(operation, &number);
     let refuse = |remedy: &'static str| Err(Error::failure(operation, Failure::WrongKind).on(&*number).hint(remedy));
-    if get(libc::SO_TYPE)? != libc::SOCK_STREAM {
-        return refuse("it is a socket of messages, not of bytes");
+    match get(libc::SO_TYPE)? {
+        found if found == kind => {}
+        libc::SOCK_STREAM => return refuse("it is a socket of bytes, not of messages"),
+        libc::SOCK_DGRAM if kind == libc::SOCK_SEQPACKET => return refuse("it is a socket of messages without a connection"),
+        libc::SOCK_SEQPACKET if kind == libc::SOCK_DGRAM => return refuse("it is a socket of messages with a connection"),
+        _ => return refuse("it is a socket of messages, not of bytes"),
     }
     match (get(libc::SO_ACCEPTCONN)? != 0, listening) {
         (true, false) => refuse("it is a listening socket"),
@@ -57,7 +83,7 @@ pub(super) fn require_stream(operation: &'static str, descriptor: BorrowedFd<'_>
 }
 
 /// The address family of a socket.
-pub(super) fn family(descriptor: BorrowedFd<'_>) -> std::result::Result<libc::c_int, Errno> {
+pub(crate) fn family(descriptor: BorrowedFd<'_>) -> std::result::Result<libc::c_int, Errno> {
     option(descriptor, libc::SOL_SOCKET, libc::SO_DOMAIN)
 }
 
@@ -65,7 +91,7 @@ pub(super) fn family(descriptor: BorrowedFd<'_>) -> std::result::Result<libc::c_
 ///
 /// A connection that was aborted while it waited is passed over. When no descriptor or memory is left, the connection stays in the queue and the
 /// listener stays readable, so a caller that simply tries again would spin: the shortage is waited out for up to 100 ms before it is told.
-pub(super) fn accept(operation: &'static str, listener: BorrowedFd<'_>, wait: Wait<'_>) -> Result<OwnedFd> {
+pub(crate) fn accept(operation: &'static str, listener: BorrowedFd<'_>, wait: Wait<'_>) -> Result<OwnedFd> {
     let mut deadline = Deadline::new(operation, wait);
     let mut shortage: Option<Deadline<'_>> = None;
     loop {
