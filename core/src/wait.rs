@@ -13,7 +13,7 @@
 //! A flag that a signal handler sets is not enough to end a wait: the signal may arrive between the look at the flag and the sleep, and the
 //! sleep then lasts for ever. The token therefore also is a descriptor that stays readable.
 //!
-//! [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html), [eventfd(2)](https://man7.org/linux/man-pages/man2/eventfd.2.html)
+//! [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html), [eventfd(2)](https://man7.org/linux/man-pages/man2/eventfd.2.html)
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -269,8 +269,9 @@ impl<'a> Deadline<'a> {
                 libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 },
                 libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 },
             ];
+            let count = 1 + usize::from(stop >= 0);
             let length = if self.wait.is_wanted.is_some() { Some(remaining.unwrap_or(i64::MAX).min(SLICE)) } else { remaining };
-            poll(&mut polled, length).during(self.operation)?;
+            poll(&mut polled[..count], length).during(self.operation)?;
             if polled[0].revents & libc::POLLNVAL != 0 {
                 return Err(Error::os(self.operation, Errno::EBADF));
             }
@@ -316,12 +317,19 @@ impl<'a> Deadline<'a> {
     }
 }
 
-/// One ppoll; a signal ends it early, like an event. `None` has no limit.
+/// One poll; a signal ends it early, like an event. `None` has no limit.
 fn poll(polled: &mut [libc::pollfd], nanoseconds: Option<i64>) -> std::result::Result<(), Errno> {
-    let limit = nanoseconds.map(timespec);
-    let limit = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: the array is valid for its length, the limit is NULL or a valid timespec, no mask is given.
-    match check(unsafe { libc::ppoll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, limit, std::ptr::null()) }) {
+    let (start, count) = (polled.as_mut_ptr(), polled.len() as libc::nfds_t);
+    let result = match nanoseconds {
+        // SAFETY: the array is valid for its length.
+        None => unsafe { libc::poll(start, count, -1) },
+        // Whole milliseconds, as a slice is, need no time to be copied in and out.
+        // SAFETY: as above.
+        Some(length @ 0..=SLICE) if length % 1_000_000 == 0 => unsafe { libc::poll(start, count, (length / 1_000_000) as libc::c_int) },
+        // SAFETY: as above; the limit is a valid timespec, and no mask is given.
+        Some(length) => unsafe { libc::ppoll(start, count, &timespec(length), std::ptr::null()) },
+    };
+    match check(result) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(errno),
     }

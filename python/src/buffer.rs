@@ -2,19 +2,28 @@
 //!
 //! While a buffer is held its owner neither moves nor frees the bytes; other threads may change them, as with any buffer of Python.
 
-use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// Contiguous bytes of an object.
 pub(crate) struct Buffer {
-    view: Box<ffi::Py_buffer>,
-    of_python: PhantomData<*const ()>,
+    start: *mut u8,
+    length: usize,
+    lent: Lent,
 }
 
-// SAFETY: the view is only released under the interpreter's lock; its address and length do not change.
+/// What keeps the bytes where they are.
+enum Lent {
+    /// A bytes object: it needs no more than to live.
+    Bytes { _object: Py<PyAny> },
+    /// A view of any other: released at the end.
+    View(Box<ffi::Py_buffer>),
+}
+
+// SAFETY: what is lent is only given back under the interpreter's lock; address and length do not change.
 unsafe impl Send for Buffer {}
 // SAFETY: as above.
 unsafe impl Sync for Buffer {}
@@ -22,6 +31,10 @@ unsafe impl Sync for Buffer {}
 impl Buffer {
     /// Bytes to read from.
     pub(crate) fn readable(object: &Bound<'_, PyAny>) -> PyResult<Buffer> {
+        if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+            let (bytes, _object) = (bytes.as_bytes(), object.clone().unbind());
+            return Ok(Buffer { start: bytes.as_ptr().cast_mut(), length: bytes.len(), lent: Lent::Bytes { _object } });
+        }
         Buffer::get(object, ffi::PyBUF_SIMPLE)
     }
 
@@ -37,17 +50,19 @@ impl Buffer {
             return Err(PyErr::fetch(object.py()));
         }
         // SAFETY: filled by the call that has just succeeded; it does not move, since exporters may point into it.
-        let view = unsafe { Box::from_raw(Box::into_raw(view).cast()) };
-        Ok(Buffer { view, of_python: PhantomData })
+        let view: Box<ffi::Py_buffer> = unsafe { Box::from_raw(Box::into_raw(view).cast()) };
+        // Of no bytes the address may be NULL.
+        let start = if view.buf.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { view.buf.cast() };
+        Ok(Buffer { start, length: view.len as usize, lent: Lent::View(view) })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.view.len as usize
+        self.length
     }
 
     /// The first byte; not NULL.
     pub(crate) fn as_ptr(&self) -> *mut u8 {
-        if self.view.buf.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { self.view.buf.cast() }
+        self.start
     }
 
     /// The bytes, to be handed to the kernel or copied.
@@ -66,8 +81,10 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // An interpreter that is gone needs nothing back.
-        // SAFETY: the view is held and released once, under the lock.
-        let _ = Python::try_attach(|_| unsafe { ffi::PyBuffer_Release(&mut *self.view) });
+        if let Lent::View(view) = &mut self.lent {
+            // An interpreter that is gone needs nothing back.
+            // SAFETY: the view is held and released once, under the lock.
+            let _ = Python::try_attach(|_| unsafe { ffi::PyBuffer_Release(&mut **view) });
+        }
     }
 }

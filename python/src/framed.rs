@@ -1,5 +1,7 @@
 //! Messages on a stream.
 
+use std::mem::MaybeUninit;
+
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use unipc::stream::{self, FrameLimit};
@@ -52,8 +54,10 @@ impl Framed {
     /// BlockingIOError, TimeoutError: what has come of it is kept.
     #[pyo3(signature = (*, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
-        let mut small = [0; SMALL];
-        let received = self.handle.wait(py, timeout, |framed, wait| match framed.receive(&mut small, wait) {
+        let mut small = [const { MaybeUninit::<u8>::uninit() }; SMALL];
+        // SAFETY: room for that many bytes. They are written by system calls, and read only where they have been written.
+        let small = unsafe { std::slice::from_raw_parts_mut(small.as_mut_ptr().cast::<u8>(), SMALL) };
+        let received = self.handle.wait(py, timeout, |framed, wait| match framed.receive(small, wait) {
             Ok(count) => Ok((count, Vec::new())),
             Err(error) if error.is(Errno::EMSGSIZE) => framed.receive_vec(wait).map(|message| (0, message)),
             Err(error) => Err(error),

@@ -16,9 +16,6 @@ use crate::error::{Raise, invalid};
 use crate::handle::{Handle, describe, fileno, reduce};
 use crate::wait::{timeout as to_timeout, waiting};
 
-/// Reads up to this many bytes pass through the stack: cheaper than an object that is made too large and then cut.
-const SMALL: usize = 4096;
-
 /// A path as text: what the file system protocol gives, in UTF-8.
 pub(crate) fn path_text(path: PathBuf) -> PyResult<String> {
     path.into_os_string().into_string().map_err(|_| invalid("a path that is not UTF-8"))
@@ -262,12 +259,6 @@ impl Stream {
     /// is not for reading. Source: read(2), recv(2).
     #[pyo3(signature = (size, *, timeout=None))]
     fn read<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
-        if size <= SMALL {
-            let mut small = [0; SMALL];
-            let buffer = &mut small[..size];
-            let count = self.handle.wait(py, timeout, |stream, wait| stream.read_within(buffer, wait))?;
-            return Ok(PyBytes::new(py, &small[..count]));
-        }
         let (bytes, mut fresh) = new_bytes(py, size)?;
         let count = self.handle.wait(py, timeout, |stream, wait| stream.read_within(fresh.bytes_mut(), wait))?;
         if count == size { Ok(bytes) } else { Ok(PyBytes::new(py, &fresh.bytes_mut()[..count])) }
