@@ -519,6 +519,16 @@ pub unsafe extern "C" fn unipc_posix_semaphore_unlink(name: *const c_char) -> c_
 /// `semaphore` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_posix_semaphore_wait(semaphore: *mut unipc_posix_semaphore, timeout: i64) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe {
+        if at_once(semaphore, |handle: &unipc_posix_semaphore| handle.0.take_at_once()) { 0 } else { posix_wait_slowly(semaphore, timeout) }
+    }
+}
+
+/// # Safety
+/// As [`unipc_posix_semaphore_wait`].
+#[cold]
+unsafe extern "C" fn posix_wait_slowly(semaphore: *mut unipc_posix_semaphore, timeout: i64) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| waiting(timeout, |wait| unsafe { input("wait for named semaphore", semaphore) }?.0.wait(wait)))
 }
@@ -547,6 +557,14 @@ pub unsafe extern "C" fn unipc_posix_semaphore_try_wait(semaphore: *mut unipc_po
 /// `semaphore` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_posix_semaphore_post(semaphore: *mut unipc_posix_semaphore) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(semaphore, |handle: &unipc_posix_semaphore| handle.0.post_at_once()) { 0 } else { posix_post_slowly(semaphore) } }
+}
+
+/// # Safety
+/// As [`unipc_posix_semaphore_post`].
+#[cold]
+unsafe extern "C" fn posix_post_slowly(semaphore: *mut unipc_posix_semaphore) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| unsafe { input("post named semaphore", semaphore) }?.0.post())
 }

@@ -106,11 +106,27 @@ impl PosixSemaphore {
         name::unlink(&path(OPERATION, name)?).during_on(OPERATION, name)
     }
 
+    /// Takes a unit if one is free. For bindings, whose calls begin with it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn take_at_once(&self) -> bool {
+        // SAFETY: the mapping holds an initialised semaphore.
+        unsafe { libc::sem_trywait(self.native()) == 0 }
+    }
+
+    /// Gives a unit back unless the limit is reached. For bindings, whose calls begin with it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn post_at_once(&self) -> bool {
+        // SAFETY: the mapping holds an initialised semaphore.
+        unsafe { libc::sem_post(self.native()) == 0 }
+    }
+
     /// Takes a unit. Errors: `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]).
+    #[inline]
     pub fn wait<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
         const OPERATION: &str = "wait for named semaphore";
-        // SAFETY: the mapping holds an initialised semaphore.
-        if unsafe { libc::sem_trywait(self.native()) } == 0 {
+        if self.take_at_once() {
             return Ok(());
         }
         self.wait_sleeping(OPERATION, Deadline::new(OPERATION, wait))
