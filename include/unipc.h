@@ -1347,6 +1347,33 @@ void unipc_sysv_queue_close(unipc_sysv_queue *queue);
 /** memory access: reading. A store through the address is SIGSEGV, a write through this library -EACCES. */
 #define UNIPC_READ_ONLY 1
 
+/** memory access: reading, and writing a private copy that nobody else sees. For what exists; not for System V memory. */
+#define UNIPC_COPY_ON_WRITE 2
+
+/** huge_pages: huge pages if the system has some to spare, else ordinary ones; unipc_memory_page_size tells. */
+#define UNIPC_HUGE_PAGES_TRY 1
+
+/** huge_pages: huge pages, or UNIPC_UNAVAILABLE. */
+#define UNIPC_HUGE_PAGES_REQUIRE 2
+
+/** memory seal: no seal can be added any more. */
+#define UNIPC_SEAL_SEAL 1
+
+/** memory seal: it cannot become smaller. */
+#define UNIPC_SEAL_SHRINK 2
+
+/** memory seal: it cannot become larger. */
+#define UNIPC_SEAL_GROW 4
+
+/** memory seal: nobody can write. */
+#define UNIPC_SEAL_WRITE 8
+
+/** memory seal: nobody can write but through the mappings that there are. */
+#define UNIPC_SEAL_FUTURE_WRITE 16
+
+/** memory seal: its permissions for execution stay as they are. */
+#define UNIPC_SEAL_EXEC 32
+
 /**
  * The same pages in several processes: a kernel object with raw bytes and no header, mapped into this process.
  *
@@ -1367,7 +1394,7 @@ typedef struct unipc_memory_options {
   int64_t wait_for_creator;
   /** create: permissions, set whatever the umask says; 0: 0600 */
   uint32_t mode;
-  /** UNIPC_READ_WRITE or UNIPC_READ_ONLY */
+  /** UNIPC_READ_WRITE, UNIPC_READ_ONLY or UNIPC_COPY_ON_WRITE */
   uint32_t access;
   /** open: 1 accepts objects of users other than oneself and root */
   uint32_t any_owner;
@@ -1377,6 +1404,27 @@ typedef struct unipc_memory_options {
   uint32_t unpublished;
   /** create: 1 does not reserve the pages; a store into a full system is then SIGBUS */
   uint32_t sparse;
+  /** where the mapping is to be, a multiple of the page size; NULL leaves it to the kernel */
+  void *address;
+  /** open a file or fd: where the mapped range begins, a multiple of the page size */
+  uint64_t offset;
+  /** open a file or fd: bytes to map; 0: all to the end */
+  size_t length;
+  /** open a file or fd: the seals (UNIPC_SEAL_*) that it must have, else -EPERM */
+  uint32_t require_seals;
+  /** 1 has every page at hand before the call returns */
+  uint32_t prefault;
+  /** 1 keeps the pages in memory, never in swap space; RLIMIT_MEMLOCK limits it */
+  uint32_t pinned;
+  /** anonymous, memfd, System V: UNIPC_HUGE_PAGES_TRY or UNIPC_HUGE_PAGES_REQUIRE; 0: ordinary pages */
+  uint32_t huge_pages;
+  /** memfd: 1 leaves out the seal against being executed */
+  uint32_t executable;
+  /**
+   * 1: unipc_memory_read and unipc_memory_write go through the kernel, so that an object which others shrink is an error and no
+   * SIGBUS; always so for files
+   */
+  uint32_t checked;
 } unipc_memory_options;
 
 /** Sets struct_size and zeroes the rest, as UNIPC_MEMORY_OPTIONS_INIT does. Since 0.1. */
@@ -1431,9 +1479,10 @@ int unipc_memory_unlink_posix(const char *name);
 /**
  * Makes pages of zero bytes without a name, which children made by fork share.
  *
- * @param options  size (needed); nothing else counts
+ * @param options  size (needed), address, prefault, pinned, huge_pages; nothing else counts
  * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
- * @return         0; -EINVAL: NULL, no size; -ENOMEM; -E2BIG
+ * @return         0; -EINVAL: NULL, no size; -EEXIST: something is at the address; -ENOMEM; -EPERM, -EAGAIN: not to be pinned; UNIPC_UNAVAILABLE:
+ *                 no huge pages; -E2BIG
  *
  * Threads: any. Signal-safe: no. Since 0.1. See mmap(2), MAP_ANONYMOUS.
  */
@@ -1484,7 +1533,7 @@ size_t unipc_memory_size(const unipc_memory *memory);
  *
  * @param size  bytes, at least 1
  * @return      0; -ENOSPC, -ENOMEM: no room; -EACCES: the handle is read-only; -EPERM: a sealed object; -EINVAL: NULL, no size; -EOPNOTSUPP:
- *              anonymous memory. After a failure nothing has changed.
+ *              anonymous or System V memory. After a failure nothing has changed.
  *
  * Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1. See ftruncate(2), fallocate(2).
  */
@@ -1493,31 +1542,34 @@ int unipc_memory_resize(unipc_memory *memory, size_t size);
 /**
  * Maps what another process has made of the object's size. Addresses from before stay valid.
  *
- * @return  0; UNIPC_WRONG_SIZE: the object has no bytes; -EINVAL: NULL; -EOPNOTSUPP: anonymous memory; -ENOMEM
+ * @return  0; UNIPC_WRONG_SIZE: the object has no bytes; -EINVAL: NULL; -EOPNOTSUPP: anonymous or System V memory; -ENOMEM
  *
  * Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1.
  */
 int unipc_memory_refresh(unipc_memory *memory);
 
 /**
- * Copies bytes out, by relaxed atomic words: what others write meanwhile arrives as a mixture of old and new, and nothing worse.
+ * Copies bytes out, by relaxed atomic words: what others write meanwhile arrives as a mixture of old and new, and nothing worse. Of a file, and with
+ * the option checked, it goes through the kernel: that somebody has made the object smaller is then an error and no SIGBUS.
  *
  * @param offset  bytes from the start
  * @param buffer  where to; may be NULL if length is 0
  * @param length  bytes
- * @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; then nothing was copied
+ * @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; then nothing was copied; UNIPC_WRONG_SIZE: the object has become
+ *                smaller; -EIO
  *
  * Threads: any. Signal-safe: no. Since 0.1.
  */
 int unipc_memory_read(const unipc_memory *memory, size_t offset, void *buffer, size_t length);
 
 /**
- * Copies bytes in, by relaxed atomic words.
+ * Copies bytes in, by relaxed atomic words; of a file, and with the option checked, through the kernel.
  *
  * @param offset  bytes from the start
  * @param data    where from; may be NULL if length is 0
  * @param length  bytes
- * @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; -EACCES: the handle is read-only; then nothing was copied
+ * @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; -EACCES: the handle is read-only; then nothing was copied;
+ *                UNIPC_WRONG_SIZE: the object has become smaller; -EIO, -ENOSPC
  *
  * Threads: any. Signal-safe: no. Since 0.1.
  */
@@ -1526,7 +1578,7 @@ int unipc_memory_write(unipc_memory *memory, size_t offset, const void *data, si
 /**
  * The descriptor of the object, which stays the handle's: for sending, not for closing.
  *
- * @return  the descriptor; -EOPNOTSUPP: anonymous memory; -EINVAL: NULL
+ * @return  the descriptor; -EOPNOTSUPP: anonymous or System V memory; -EINVAL: NULL
  *
  * Threads: any. Signal-safe: no. Since 0.1.
  */
@@ -1536,10 +1588,14 @@ int unipc_memory_fd(const unipc_memory *memory);
  * Maps an object by a descriptor from elsewhere: a memfd, a file, one that was received. The descriptor is taken over on success alone, and made
  * close-on-exec.
  *
+ * Towards a sender that is not trusted, require_seals has to name UNIPC_SEAL_SHRINK at least: else each access may be SIGBUS.
+ *
  * @param fd       an open descriptor
- * @param options  access, size (the least that will do), sparse (for resize); NULL: defaults
+ * @param options  access, size (the least that will do), require_seals, offset, length, address, prefault, pinned, checked, sparse (for resize);
+ *                 NULL: defaults
  * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
- * @return         0; -EBADF; UNIPC_WRONG_KIND: no file or memory; UNIPC_WRONG_SIZE; -EACCES: not open for that access; -EINVAL, -E2BIG, -ENOMEM
+ * @return         0; -EBADF; UNIPC_WRONG_KIND: no file or memory; UNIPC_WRONG_SIZE; -EACCES: not open for that access; -EPERM: a seal is missing, or it is
+ *                 sealed against writing; -EINVAL, -E2BIG, -ENOMEM
  *
  * Threads: any. Signal-safe: no. Since 0.1.
  */
@@ -1548,7 +1604,7 @@ int unipc_memory_from_fd(int fd, const unipc_memory_options *options, unipc_memo
 /**
  * Gives the descriptor away and closes the handle: addresses are no longer valid. The name stays, also of a temporary memory.
  *
- * @return  the descriptor, which is the caller's; -EOPNOTSUPP: anonymous memory, and -EINVAL: NULL; then the handle stays
+ * @return  the descriptor, which is the caller's; -EOPNOTSUPP: anonymous or System V memory, and -EINVAL: NULL; then the handle stays
  *
  * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
@@ -1560,6 +1616,306 @@ int unipc_memory_into_fd(unipc_memory *memory);
  * Threads: none may use the handle or an address meanwhile. Fork: closing in a child removes no name. Since 0.1.
  */
 void unipc_memory_close(unipc_memory *memory);
+
+/* ---- Files as memory, and pages -------------------------------------------------------------------------- */
+
+/** flush: do not wait until the bytes are on the disk. */
+#define UNIPC_FLUSH_NO_WAIT 1
+
+/** flush: other mappings are to show what was written. On Linux they always do; -EBUSY for pinned pages. */
+#define UNIPC_FLUSH_INVALIDATE 2
+
+/** advice: nothing special. */
+#define UNIPC_ADVICE_NORMAL 0
+
+/** advice: the range will be used in no order. */
+#define UNIPC_ADVICE_RANDOM 1
+
+/** advice: the range will be used from its beginning to its end. */
+#define UNIPC_ADVICE_SEQUENTIAL 2
+
+/** advice: the range will be used soon. */
+#define UNIPC_ADVICE_WILL_NEED 3
+
+/** advice: the range will not be used soon. The object keeps its bytes; a private copy loses what was written to it. */
+#define UNIPC_ADVICE_DONT_NEED 4
+
+/**
+ * Creates a file of zero bytes, exclusively, and maps it. It has its size, its blocks and its permissions before it has its name; with the
+ * option unpublished its content too.
+ *
+ * @param path     at most 4095 bytes
+ * @param options  size (needed), mode, group, temporary, unpublished, sparse, access, address, prefault, pinned
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -EEXIST; -EINVAL: NULL, a bad path, size, mode or group; -ENOENT, -ENOTDIR: no such directory; -ENAMETOOLONG; -ENOSPC, -EDQUOT: no
+ *                 room; -EFBIG: RLIMIT_FSIZE, if SIGXFSZ is ignored; -EROFS, -EACCES, -EPERM; -EMFILE, -ENFILE, -ENOMEM; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mmap(2), fallocate(2).
+ */
+int unipc_memory_create_file(const char *path, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Opens a file and maps it, or a range of it. A symbolic link at the end of the path is not followed.
+ *
+ * unipc_memory_read and unipc_memory_write of a file go through the kernel, so that a file which another process shortens is
+ * UNIPC_WRONG_SIZE; through the address it is SIGBUS.
+ *
+ * @param path     at most 4095 bytes
+ * @param options  access, size (the least that the file must have), offset, length, any_owner, wait_for_creator, address, prefault, pinned; NULL: defaults
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
+ *                 UNIPC_WRONG_SIZE: smaller than asked for, or empty; -EINVAL: also an offset that is no multiple of the page size; -ENAMETOOLONG, -E2BIG,
+ *                 -EMFILE, -ENFILE, -ENOMEM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mmap(2).
+ */
+int unipc_memory_open_file(const char *path, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Opens a file and maps it, or creates it if there is none. unipc_memory_was_created tells which.
+ *
+ * @return  as unipc_memory_open_file and unipc_memory_create_file, but for -ENOENT of the file and -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See mmap(2).
+ */
+int unipc_memory_open_or_create_file(const char *path, const unipc_memory_options *options,
+    unipc_memory **memory);
+
+/**
+ * Writes what was stored in a range of a mapped file to the disk, and waits until it is there. Other processes see it without.
+ *
+ * @param offset  bytes from the start
+ * @param length  bytes; 0: all to the end
+ * @param flags   UNIPC_FLUSH_NO_WAIT and UNIPC_FLUSH_INVALIDATE, or 0
+ * @return        0; -EIO: the bytes are not on the disk; -EINVAL: NULL, beyond the size, an unknown flag; -EBUSY: UNIPC_FLUSH_INVALIDATE of pinned
+ *                pages; -EOPNOTSUPP: a private copy
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msync(2).
+ */
+int unipc_memory_flush(const unipc_memory *memory, size_t offset, size_t length, uint32_t flags);
+
+/**
+ * Tells the kernel how a range will be used. Wrong advice costs time and nothing else, but see UNIPC_ADVICE_DONT_NEED.
+ *
+ * @param offset  bytes from the start
+ * @param length  bytes; 0: all to the end
+ * @param advice  one of UNIPC_ADVICE_*
+ * @return        0; -EINVAL: NULL, beyond the size, unknown advice, or UNIPC_ADVICE_DONT_NEED of pinned pages; -EIO, -ENOMEM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See madvise(2).
+ */
+int unipc_memory_advise(const unipc_memory *memory, size_t offset, size_t length, uint32_t advice);
+
+/**
+ * Has every page of the newest mapping at hand, so that no later use of one waits for the kernel.
+ *
+ * @return  0; UNIPC_WRONG_SIZE: the object has been shrunk, or its file system is full; -ENOMEM; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See madvise(2), MADV_POPULATE_WRITE.
+ */
+int unipc_memory_prefault(const unipc_memory *memory);
+
+/**
+ * Keeps the newest mapping, and those that a change of size makes, in memory: never in swap space. A child made by fork does not inherit it.
+ *
+ * @return  0; -ENOMEM, -EPERM, -EAGAIN: more than RLIMIT_MEMLOCK, whose value the text has; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1. See mlock(2).
+ */
+int unipc_memory_pin(unipc_memory *memory);
+
+/**
+ * Lets the pages go to swap space again.
+ *
+ * @return  0; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1. See munlock(2).
+ */
+int unipc_memory_unpin(unipc_memory *memory);
+
+/**
+ * The size of the pages that the mapping got: what became of UNIPC_HUGE_PAGES_TRY. Huge pages that the kernel has joined by itself do not show. It
+ * reads /proc/self/smaps.
+ *
+ * @return  bytes; -EINVAL: NULL; -ENOENT: no /proc
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See proc_pid_smaps(5).
+ */
+ptrdiff_t unipc_memory_page_size(const unipc_memory *memory);
+
+/* ---- Memory that can be sealed: memfd -------------------------------------------------------------------- */
+
+/**
+ * Makes memory of zero bytes without a name, known by its descriptor, which can be sealed. Others get it by inheritance or through a Unix socket.
+ *
+ * @param name     only shows in /proc; at most 249 bytes, and need not be unique
+ * @param options  size (needed), mode, group, sparse, address, prefault, pinned, huge_pages, executable, checked
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -EINVAL: NULL, a bad size, mode or group; -ENAMETOOLONG; -EPERM: a mode with x without the option executable; -ENOMEM; -EMFILE,
+ *                 -ENFILE; UNIPC_UNAVAILABLE: no huge pages; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See memfd_create(2).
+ */
+int unipc_memory_create_memfd(const char *name, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Adds seals to a memfd, for good. UNIPC_SEAL_WRITE makes this handle a read-only one, and addresses from before are no longer valid, also when it
+ * fails: ask unipc_memory_address again.
+ *
+ * @param seals  UNIPC_SEAL_*, or-ed
+ * @return       0; -EPERM: sealed against seals, or the descriptor cannot write; -EBUSY: UNIPC_SEAL_WRITE while somebody has it mapped for writing;
+ *               -EINVAL: NULL, an unknown seal, no memfd; -EACCES; -EOPNOTSUPP: anonymous or System V memory
+ *
+ * Threads: none may use the handle meanwhile, nor, for UNIPC_SEAL_WRITE, an address. Signal-safe: no. Since 0.1. See F_ADD_SEALS(2const).
+ */
+int unipc_memory_seal(unipc_memory *memory, uint32_t seals);
+
+/**
+ * What a memory is sealed against.
+ *
+ * @return  UNIPC_SEAL_*, or-ed, 0 for none; -EINVAL: NULL, or what cannot be sealed: a file on a disk; -EOPNOTSUPP: anonymous or System V memory
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See F_GET_SEALS(2const).
+ */
+int unipc_memory_seals(const unipc_memory *memory);
+
+/**
+ * A new descriptor of the same object that can only read, to be handed out. Who may also open the object by /proc/PID/fd can get one that writes,
+ * unless it is sealed.
+ *
+ * @return  the descriptor, which is the caller's; -EOPNOTSUPP: anonymous or System V memory; -EINVAL: NULL; -ENOENT: no /proc; -EACCES, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See proc_pid_fd(5).
+ */
+int unipc_memory_read_only_fd(const unipc_memory *memory);
+
+/* ---- System V shared memory ------------------------------------------------------------------------------ */
+
+/** What the kernel knows about System V memory. Begin with UNIPC_SYSV_MEMORY_STATUS_INIT. */
+typedef struct unipc_sysv_memory_status {
+  /** sizeof(unipc_sysv_memory_status) */
+  size_t struct_size;
+  /** bytes */
+  uint64_t size;
+  /** attachments of all processes */
+  uint64_t attached;
+  /** when somebody last attached, in seconds since 1970; 0: never */
+  int64_t attach_time;
+  /** when somebody last detached; 0: never */
+  int64_t detach_time;
+  /** when it was made or its permissions changed */
+  int64_t change_time;
+  /** the kernel's number of it, for unipc_memory_open_sysv_id */
+  int32_t id;
+  /** the key; 0: private, or removed */
+  int32_t key;
+  /** the process that made it */
+  int32_t creator;
+  /** the process that attached or detached last; 0: none */
+  int32_t last;
+  /** the user that owns it */
+  uint32_t owner;
+  /** the group that owns it */
+  uint32_t group;
+  /** the user that made it */
+  uint32_t creator_user;
+  /** the group that made it */
+  uint32_t creator_group;
+  /** permissions */
+  uint32_t mode;
+  /** 1: it goes with the last attachment */
+  uint32_t is_removed;
+} unipc_sysv_memory_status;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_MEMORY_STATUS_INIT does. Since 0.1. */
+void unipc_sysv_memory_status_init(unipc_sysv_memory_status *status);
+
+/**
+ * Creates System V shared memory of zero bytes, exclusively. It stays until it is removed or the machine restarts.
+ *
+ * The kernel reserves no pages by itself: unless sparse is set, they are made here, and what the machine or its control group has not is -ENOMEM.
+ *
+ * @param key      not 0; unipc_sysv_key makes one of a path
+ * @param options  size (needed), mode, group, access, temporary (removed when the creator closes its handle, gone with the last attachment), sparse,
+ *                 address, prefault, pinned, huge_pages
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -EEXIST; -EINVAL: NULL, key 0, a bad size, mode, group or address, more than kernel.shmmax, or unpublished, which cannot be;
+ *                 -ENOSPC: kernel.shmmni or kernel.shmall, and the text has the values; -ENOMEM; -EPERM; UNIPC_UNAVAILABLE: no huge pages; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmget(2), shmat(2).
+ */
+int unipc_memory_create_sysv(int32_t key, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Creates System V shared memory without a key: for children, and for those who are told its id (unipc_memory_status_sysv). With temporary it is removed
+ * at once: others can still attach by the id, and its pages go with the last process, however that ends.
+ *
+ * @param options  as unipc_memory_create_sysv
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         as unipc_memory_create_sysv, but for -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmget(2), IPC_PRIVATE.
+ */
+int unipc_memory_create_private_sysv(const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Attaches to System V shared memory that exists. It never creates.
+ *
+ * @param key      not 0
+ * @param options  access, size (the least that will do), any_owner, wait_for_creator, address, prefault, pinned; NULL: defaults
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; UNIPC_WRONG_SIZE: smaller than asked for; -EINVAL: NULL, key 0, an address
+ *                 that is not free; -ENOMEM; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmget(2), shmat(2).
+ */
+int unipc_memory_open_sysv(int32_t key, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Attaches to System V shared memory by its id, also to one that is removed and still attached somewhere.
+ *
+ * @return  as unipc_memory_open_sysv
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmat(2).
+ */
+int unipc_memory_open_sysv_id(int32_t id, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Attaches to System V shared memory, or creates it if there is none. unipc_memory_was_created tells which.
+ *
+ * @return  as unipc_memory_open_sysv and unipc_memory_create_sysv, but for -ENOENT and -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmget(2).
+ */
+int unipc_memory_open_or_create_sysv(int32_t key, const unipc_memory_options *options, unipc_memory **memory);
+
+/**
+ * Removes the memory of a key: the key is free at once, the pages go with the last process that is attached.
+ *
+ * @return  0; -ENOENT; -EPERM: it is neither ours nor made by us; -EINVAL: key 0
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_RMID.
+ */
+int unipc_memory_unlink_sysv(int32_t key);
+
+/**
+ * Removes the System V memory that a handle is attached to, as unipc_memory_unlink_sysv; for a private one.
+ *
+ * @return  0; -ENOENT; -EPERM; -EINVAL: NULL; -EOPNOTSUPP: other memory
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_RMID.
+ */
+int unipc_memory_remove_sysv(unipc_memory *memory);
+
+/**
+ * What the kernel knows about the System V memory that a handle is attached to.
+ *
+ * @param status  begins with its size (UNIPC_SYSV_MEMORY_STATUS_INIT); receives the rest
+ * @return        0; -EINVAL: NULL, no struct_size; -EACCES: no permission to read; -ENOENT; -EOPNOTSUPP: other memory
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_STAT.
+ */
+int unipc_memory_status_sysv(const unipc_memory *memory, unipc_sysv_memory_status *status);
 
 /* ---- Atomics in memory ----------------------------------------------------------------------------------- */
 
@@ -2016,7 +2372,8 @@ void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
 #define UNIPC_MQ_ATTRIBUTES_INIT { sizeof(unipc_mq_attributes), 0, 0, 0 }
 #define UNIPC_SYSV_QUEUE_OPTIONS_INIT { sizeof(unipc_sysv_queue_options), 0, NULL, 0, 0, 0, 0, 0 }
 #define UNIPC_SYSV_QUEUE_STATUS_INIT { sizeof(unipc_sysv_queue_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, NULL, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_SYSV_MEMORY_STATUS_INIT { sizeof(unipc_sysv_memory_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0 }
 #define UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_posix_semaphore_options), NULL, 0, 0, 0, 0, 0 }

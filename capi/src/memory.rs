@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, IntoRawFd};
 
-use unipc_core::memory::{Access, Memory, MemoryOptions};
+use unipc_core::memory::{Access, HugePages, Memory, MemoryOptions, Seals};
 use unipc_core::{Error, descriptor};
 
 use crate::wait::waiting;
@@ -21,6 +21,26 @@ pub struct unipc_memory(pub(crate) Memory);
 pub const UNIPC_READ_WRITE: u32 = 0;
 /// memory access: reading. A store through the address is SIGSEGV, a write through this library -EACCES.
 pub const UNIPC_READ_ONLY: u32 = 1;
+/// memory access: reading, and writing a private copy that nobody else sees. For what exists; not for System V memory.
+pub const UNIPC_COPY_ON_WRITE: u32 = 2;
+
+/// huge_pages: huge pages if the system has some to spare, else ordinary ones; unipc_memory_page_size tells.
+pub const UNIPC_HUGE_PAGES_TRY: u32 = 1;
+/// huge_pages: huge pages, or UNIPC_UNAVAILABLE.
+pub const UNIPC_HUGE_PAGES_REQUIRE: u32 = 2;
+
+/// memory seal: no seal can be added any more.
+pub const UNIPC_SEAL_SEAL: u32 = 1;
+/// memory seal: it cannot become smaller.
+pub const UNIPC_SEAL_SHRINK: u32 = 2;
+/// memory seal: it cannot become larger.
+pub const UNIPC_SEAL_GROW: u32 = 4;
+/// memory seal: nobody can write.
+pub const UNIPC_SEAL_WRITE: u32 = 8;
+/// memory seal: nobody can write but through the mappings that there are.
+pub const UNIPC_SEAL_FUTURE_WRITE: u32 = 16;
+/// memory seal: its permissions for execution stay as they are.
+pub const UNIPC_SEAL_EXEC: u32 = 32;
 
 /// Options of memory. Begin with UNIPC_MEMORY_OPTIONS_INIT; zero in a field is its default.
 #[repr(C)]
@@ -36,7 +56,7 @@ pub struct unipc_memory_options {
     pub wait_for_creator: i64,
     /// create: permissions, set whatever the umask says; 0: 0600
     pub mode: u32,
-    /// UNIPC_READ_WRITE or UNIPC_READ_ONLY
+    /// UNIPC_READ_WRITE, UNIPC_READ_ONLY or UNIPC_COPY_ON_WRITE
     pub access: u32,
     /// open: 1 accepts objects of users other than oneself and root
     pub any_owner: u32,
@@ -46,6 +66,25 @@ pub struct unipc_memory_options {
     pub unpublished: u32,
     /// create: 1 does not reserve the pages; a store into a full system is then SIGBUS
     pub sparse: u32,
+    /// where the mapping is to be, a multiple of the page size; NULL leaves it to the kernel
+    pub address: *mut c_void,
+    /// open a file or fd: where the mapped range begins, a multiple of the page size
+    pub offset: u64,
+    /// open a file or fd: bytes to map; 0: all to the end
+    pub length: usize,
+    /// open a file or fd: the seals (UNIPC_SEAL_*) that it must have, else -EPERM
+    pub require_seals: u32,
+    /// 1 has every page at hand before the call returns
+    pub prefault: u32,
+    /// 1 keeps the pages in memory, never in swap space; RLIMIT_MEMLOCK limits it
+    pub pinned: u32,
+    /// anonymous, memfd, System V: UNIPC_HUGE_PAGES_TRY or UNIPC_HUGE_PAGES_REQUIRE; 0: ordinary pages
+    pub huge_pages: u32,
+    /// memfd: 1 leaves out the seal against being executed
+    pub executable: u32,
+    /// 1: unipc_memory_read and unipc_memory_write go through the kernel, so that an object which others shrink is an error and no
+    /// SIGBUS; always so for files
+    pub checked: u32,
 }
 
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
@@ -63,7 +102,7 @@ pub unsafe extern "C" fn unipc_memory_options_init(options: *mut unipc_memory_op
 
 /// # Safety
 /// `options` is NULL or as large as it says, with a group that is NULL or a string.
-unsafe fn with_options<T>(
+pub(crate) unsafe fn with_options<T>(
     operation: &'static str,
     options: *const unipc_memory_options,
     call: impl FnOnce(&MemoryOptions<'_>) -> Result<T, Error>,
@@ -75,34 +114,50 @@ unsafe fn with_options<T>(
     let access = match options.access {
         UNIPC_READ_WRITE => Access::ReadWrite,
         UNIPC_READ_ONLY => Access::ReadOnly,
-        _ => return Err(invalid(operation, "access is UNIPC_READ_WRITE or UNIPC_READ_ONLY")),
+        UNIPC_COPY_ON_WRITE => Access::CopyOnWrite,
+        _ => return Err(invalid(operation, "access is UNIPC_READ_WRITE, UNIPC_READ_ONLY or UNIPC_COPY_ON_WRITE")),
     };
-    let (any_owner, temporary) = (switch(operation, options.any_owner)?, switch(operation, options.temporary)?);
-    let (unpublished, sparse) = (switch(operation, options.unpublished)?, switch(operation, options.sparse)?);
-    waiting(options.wait_for_creator, |wait_for_creator| {
-        let (size, mode) = (options.size, options.mode);
-        call(&MemoryOptions {
-            size,
-            mode,
-            group,
-            access,
-            any_owner,
-            temporary,
-            unpublished,
-            sparse,
-            wait_for_creator,
-            ..Default::default()
-        })
-    })
+    let huge_pages = match options.huge_pages {
+        0 => HugePages::No,
+        UNIPC_HUGE_PAGES_TRY => HugePages::Try,
+        UNIPC_HUGE_PAGES_REQUIRE => HugePages::Require,
+        _ => return Err(invalid(operation, "huge_pages is 0, UNIPC_HUGE_PAGES_TRY or UNIPC_HUGE_PAGES_REQUIRE")),
+    };
+    let memory_options = MemoryOptions {
+        size: options.size,
+        mode: options.mode,
+        group,
+        access,
+        any_owner: switch(operation, options.any_owner)?,
+        temporary: switch(operation, options.temporary)?,
+        unpublished: switch(operation, options.unpublished)?,
+        sparse: switch(operation, options.sparse)?,
+        address: options.address.addr(),
+        offset: options.offset,
+        length: options.length,
+        require_seals: seals(operation, options.require_seals)?,
+        prefault: switch(operation, options.prefault)?,
+        pinned: switch(operation, options.pinned)?,
+        huge_pages,
+        executable: switch(operation, options.executable)?,
+        checked: switch(operation, options.checked)?,
+        ..Default::default()
+    };
+    waiting(options.wait_for_creator, |wait_for_creator| call(&MemoryOptions { wait_for_creator, ..memory_options }))
+}
+
+/// Seals by their bits.
+pub(crate) fn seals(operation: &'static str, bits: u32) -> Result<Seals, Error> {
+    Seals::from_bits(bits).ok_or_else(|| invalid(operation, "a seal that this version does not know"))
 }
 
 type OpenNamed = fn(&str, &MemoryOptions<'_>) -> unipc_core::Result<Memory>;
 
-/// The three constructors differ in the core's function alone.
+/// The constructors with a name or path differ in the core's function alone.
 ///
 /// # Safety
 /// As `unipc_memory_create_posix`.
-unsafe fn named(
+pub(crate) unsafe fn named(
     operation: &'static str,
     name: *const c_char,
     options: *const unipc_memory_options,
@@ -197,9 +252,10 @@ pub unsafe extern "C" fn unipc_memory_unlink_posix(name: *const c_char) -> c_int
 
 /// Makes pages of zero bytes without a name, which children made by fork share.
 ///
-/// @param options  size (needed); nothing else counts
+/// @param options  size (needed), address, prefault, pinned, huge_pages; nothing else counts
 /// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
-/// @return         0; -EINVAL: NULL, no size; -ENOMEM; -E2BIG
+/// @return         0; -EINVAL: NULL, no size; -EEXIST: something is at the address; -ENOMEM; -EPERM, -EAGAIN: not to be pinned; UNIPC_UNAVAILABLE:
+///                 no huge pages; -E2BIG
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See mmap(2), MAP_ANONYMOUS.
 ///
@@ -209,9 +265,7 @@ pub unsafe extern "C" fn unipc_memory_unlink_posix(name: *const c_char) -> c_int
 pub unsafe extern "C" fn unipc_memory_create_anonymous(options: *const unipc_memory_options, memory: *mut *mut unipc_memory) -> c_int {
     const OPERATION: &str = "create anonymous memory";
     // SAFETY: the caller's promise.
-    unsafe {
-        guard_new(OPERATION, memory, || with_options(OPERATION, options, |options| Memory::anonymous(options.size)).map(unipc_memory))
-    }
+    unsafe { guard_new(OPERATION, memory, || with_options(OPERATION, options, Memory::anonymous_with).map(unipc_memory)) }
 }
 
 /// Gives a memory that was made unpublished its name, exclusively. After -EEXIST it can be tried again.
@@ -278,7 +332,7 @@ pub unsafe extern "C" fn unipc_memory_size(memory: *const unipc_memory) -> usize
 ///
 /// @param size  bytes, at least 1
 /// @return      0; -ENOSPC, -ENOMEM: no room; -EACCES: the handle is read-only; -EPERM: a sealed object; -EINVAL: NULL, no size; -EOPNOTSUPP:
-///              anonymous memory. After a failure nothing has changed.
+///              anonymous or System V memory. After a failure nothing has changed.
 ///
 /// Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1. See ftruncate(2), fallocate(2).
 ///
@@ -292,7 +346,7 @@ pub unsafe extern "C" fn unipc_memory_resize(memory: *mut unipc_memory, size: us
 
 /// Maps what another process has made of the object's size. Addresses from before stay valid.
 ///
-/// @return  0; UNIPC_WRONG_SIZE: the object has no bytes; -EINVAL: NULL; -EOPNOTSUPP: anonymous memory; -ENOMEM
+/// @return  0; UNIPC_WRONG_SIZE: the object has no bytes; -EINVAL: NULL; -EOPNOTSUPP: anonymous or System V memory; -ENOMEM
 ///
 /// Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1.
 ///
@@ -304,12 +358,14 @@ pub unsafe extern "C" fn unipc_memory_refresh(memory: *mut unipc_memory) -> c_in
     guard_unit(|| unsafe { output("refresh memory", memory) }?.0.refresh())
 }
 
-/// Copies bytes out, by relaxed atomic words: what others write meanwhile arrives as a mixture of old and new, and nothing worse.
+/// Copies bytes out, by relaxed atomic words: what others write meanwhile arrives as a mixture of old and new, and nothing worse. Of a file, and with
+/// the option checked, it goes through the kernel: that somebody has made the object smaller is then an error and no SIGBUS.
 ///
 /// @param offset  bytes from the start
 /// @param buffer  where to; may be NULL if length is 0
 /// @param length  bytes
-/// @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; then nothing was copied
+/// @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; then nothing was copied; UNIPC_WRONG_SIZE: the object has become
+///                smaller; -EIO
 ///
 /// Threads: any. Signal-safe: no. Since 0.1.
 ///
@@ -322,12 +378,13 @@ pub unsafe extern "C" fn unipc_memory_read(memory: *const unipc_memory, offset: 
     guard_unit(|| unsafe { input(OPERATION, memory)?.0.read(offset, self::buffer(OPERATION, buffer, length)?) })
 }
 
-/// Copies bytes in, by relaxed atomic words.
+/// Copies bytes in, by relaxed atomic words; of a file, and with the option checked, through the kernel.
 ///
 /// @param offset  bytes from the start
 /// @param data    where from; may be NULL if length is 0
 /// @param length  bytes
-/// @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; -EACCES: the handle is read-only; then nothing was copied
+/// @return        0; -EINVAL: NULL, or the bytes do not lie within the memory; -EACCES: the handle is read-only; then nothing was copied;
+///                UNIPC_WRONG_SIZE: the object has become smaller; -EIO, -ENOSPC
 ///
 /// Threads: any. Signal-safe: no. Since 0.1.
 ///
@@ -342,7 +399,7 @@ pub unsafe extern "C" fn unipc_memory_write(memory: *mut unipc_memory, offset: u
 
 /// The descriptor of the object, which stays the handle's: for sending, not for closing.
 ///
-/// @return  the descriptor; -EOPNOTSUPP: anonymous memory; -EINVAL: NULL
+/// @return  the descriptor; -EOPNOTSUPP: anonymous or System V memory; -EINVAL: NULL
 ///
 /// Threads: any. Signal-safe: no. Since 0.1.
 ///
@@ -358,10 +415,14 @@ pub unsafe extern "C" fn unipc_memory_fd(memory: *const unipc_memory) -> c_int {
 /// Maps an object by a descriptor from elsewhere: a memfd, a file, one that was received. The descriptor is taken over on success alone, and made
 /// close-on-exec.
 ///
+/// Towards a sender that is not trusted, require_seals has to name UNIPC_SEAL_SHRINK at least: else each access may be SIGBUS.
+///
 /// @param fd       an open descriptor
-/// @param options  access, size (the least that will do), sparse (for resize); NULL: defaults
+/// @param options  access, size (the least that will do), require_seals, offset, length, address, prefault, pinned, checked, sparse (for resize);
+///                 NULL: defaults
 /// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
-/// @return         0; -EBADF; UNIPC_WRONG_KIND: no file or memory; UNIPC_WRONG_SIZE; -EACCES: not open for that access; -EINVAL, -E2BIG, -ENOMEM
+/// @return         0; -EBADF; UNIPC_WRONG_KIND: no file or memory; UNIPC_WRONG_SIZE; -EACCES: not open for that access; -EPERM: a seal is missing, or it is
+///                 sealed against writing; -EINVAL, -E2BIG, -ENOMEM
 ///
 /// Threads: any. Signal-safe: no. Since 0.1.
 ///
@@ -387,7 +448,7 @@ pub unsafe extern "C" fn unipc_memory_from_fd(fd: c_int, options: *const unipc_m
 
 /// Gives the descriptor away and closes the handle: addresses are no longer valid. The name stays, also of a temporary memory.
 ///
-/// @return  the descriptor, which is the caller's; -EOPNOTSUPP: anonymous memory, and -EINVAL: NULL; then the handle stays
+/// @return  the descriptor, which is the caller's; -EOPNOTSUPP: anonymous or System V memory, and -EINVAL: NULL; then the handle stays
 ///
 /// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///

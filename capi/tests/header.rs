@@ -17,6 +17,9 @@ const PARTS: &[(&str, &str)] = &[
     ("mq.rs", "POSIX message queues"),
     ("sysv_queue.rs", "System V keys and message queues"),
     ("memory.rs", "Memory: the same pages in several processes"),
+    ("memory_file.rs", "Files as memory, and pages"),
+    ("memory_memfd.rs", "Memory that can be sealed: memfd"),
+    ("memory_sysv.rs", "System V shared memory"),
     ("atomic.rs", "Atomics in memory"),
     ("sync.rs", "Synchronisation: waiting for each other"),
 ];

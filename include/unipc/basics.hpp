@@ -216,6 +216,7 @@ using unix_connect_options = detail::sized<unipc_unix_connect_options>;
 using tcp_options = detail::sized<unipc_tcp_options>;
 using framed_options = detail::sized<unipc_framed_options>;
 using memory_options = detail::sized<unipc_memory_options>;
+using sysv_memory_status = detail::sized<unipc_sysv_memory_status>;
 using mutex_options = detail::sized<unipc_mutex_options>;
 using semaphore_options = detail::sized<unipc_semaphore_options>;
 using posix_semaphore_options = detail::sized<unipc_posix_semaphore_options>;

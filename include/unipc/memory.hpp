@@ -24,8 +24,42 @@ public:
   static memory anonymous(std::size_t size, std::error_code &code) noexcept {
     memory_options options;
     options.size = size;
+    return anonymous(options, code);
+  }
+  static memory anonymous(const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_create_anonymous(&options, raw); }, code);
   }
+  /// A file that is memory.
+  static memory create_file(name path, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_create_file(path.c_str(), &options, raw); }, code);
+  }
+  static memory open_file(name path, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_open_file(path.c_str(), &options, raw); }, code);
+  }
+  static memory open_or_create_file(name path, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_open_or_create_file(path.c_str(), &options, raw); }, code);
+  }
+  /// Known by its descriptor, and can be sealed.
+  static memory memfd(name object, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_create_memfd(object.c_str(), &options, raw); }, code);
+  }
+  /// System V shared memory, known by a key.
+  static memory create_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_create_sysv(key, &options, raw); }, code);
+  }
+  static memory create_private_sysv(const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_create_private_sysv(&options, raw); }, code);
+  }
+  static memory open_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_open_sysv(key, &options, raw); }, code);
+  }
+  static memory open_sysv_id(std::int32_t id, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_open_sysv_id(id, &options, raw); }, code);
+  }
+  static memory open_or_create_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_open_or_create_sysv(key, &options, raw); }, code);
+  }
+  static void unlink_sysv(std::int32_t key, std::error_code &code) noexcept { detail::succeeded(unipc_memory_unlink_sysv(key), code); }
   static memory from_fd(int fd, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_from_fd(fd, &options, raw); }, code);
   }
@@ -47,6 +81,34 @@ public:
   void write(std::size_t offset, bytes data, std::error_code &code) noexcept {
     detail::succeeded(unipc_memory_write(raw_, offset, data.data, data.length), code);
   }
+  /// Writes what was stored in a file to the disk; a length of 0 is all to the end.
+  void flush(std::size_t offset, std::size_t length, std::uint32_t flags, std::error_code &code) const noexcept {
+    detail::succeeded(unipc_memory_flush(raw_, offset, length, flags), code);
+  }
+  void advise(std::size_t offset, std::size_t length, std::uint32_t advice, std::error_code &code) const noexcept {
+    detail::succeeded(unipc_memory_advise(raw_, offset, length, advice), code);
+  }
+  void prefault(std::error_code &code) const noexcept { detail::succeeded(unipc_memory_prefault(raw_), code); }
+  void pin(std::error_code &code) noexcept { detail::succeeded(unipc_memory_pin(raw_), code); }
+  void unpin(std::error_code &code) noexcept { detail::succeeded(unipc_memory_unpin(raw_), code); }
+  std::size_t page_size(std::error_code &code) const noexcept { return detail::count(unipc_memory_page_size(raw_), code); }
+  /// UNIPC_SEAL_WRITE makes it read-only, and addresses from before are no longer valid.
+  void seal(std::uint32_t seals, std::error_code &code) noexcept { detail::succeeded(unipc_memory_seal(raw_, seals), code); }
+  std::uint32_t seals(std::error_code &code) const noexcept {
+    return static_cast<std::uint32_t>(detail::count(unipc_memory_seals(raw_), code));
+  }
+  /// A new descriptor that can only read, which is the caller's.
+  int read_only_fd(std::error_code &code) const noexcept {
+    int fd = unipc_memory_read_only_fd(raw_);
+    detail::succeeded(fd, code);
+    return fd;
+  }
+  sysv_memory_status status_sysv(std::error_code &code) const noexcept {
+    sysv_memory_status status;
+    detail::succeeded(unipc_memory_status_sysv(raw_, &status), code);
+    return status;
+  }
+  void remove_sysv(std::error_code &code) noexcept { detail::succeeded(unipc_memory_remove_sysv(raw_), code); }
   int fd() const noexcept { return unipc_memory_fd(raw_); }
   int into_fd(std::error_code &code) noexcept {
     int fd = unipc_memory_into_fd(raw_);
@@ -87,6 +149,72 @@ public:
   }
   void write(std::size_t offset, bytes data) {
     detail::throwing([&](std::error_code &code) { write(offset, data, code); });
+  }
+  static memory anonymous(const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return anonymous(options, code); });
+  }
+  static memory create_file(name path, const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return create_file(path, options, code); });
+  }
+  static memory open_file(name path, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_file(path, options, code); });
+  }
+  static memory open_or_create_file(name path, const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return open_or_create_file(path, options, code); });
+  }
+  static memory memfd(name object, const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return memfd(object, options, code); });
+  }
+  static memory create_sysv(std::int32_t key, const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return create_sysv(key, options, code); });
+  }
+  static memory create_private_sysv(const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return create_private_sysv(options, code); });
+  }
+  static memory open_sysv(std::int32_t key, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_sysv(key, options, code); });
+  }
+  static memory open_sysv_id(std::int32_t id, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_sysv_id(id, options, code); });
+  }
+  static memory open_or_create_sysv(std::int32_t key, const memory_options &options) {
+    return detail::throwing([&](std::error_code &code) { return open_or_create_sysv(key, options, code); });
+  }
+  static void unlink_sysv(std::int32_t key) {
+    detail::throwing([&](std::error_code &code) { unlink_sysv(key, code); });
+  }
+  void flush(std::size_t offset = 0, std::size_t length = 0, std::uint32_t flags = 0) const {
+    detail::throwing([&](std::error_code &code) { flush(offset, length, flags, code); });
+  }
+  void advise(std::size_t offset, std::size_t length, std::uint32_t advice) const {
+    detail::throwing([&](std::error_code &code) { advise(offset, length, advice, code); });
+  }
+  void prefault() const {
+    detail::throwing([&](std::error_code &code) { prefault(code); });
+  }
+  void pin() {
+    detail::throwing([&](std::error_code &code) { pin(code); });
+  }
+  void unpin() {
+    detail::throwing([&](std::error_code &code) { unpin(code); });
+  }
+  std::size_t page_size() const {
+    return detail::throwing([&](std::error_code &code) { return page_size(code); });
+  }
+  void seal(std::uint32_t seals) {
+    detail::throwing([&](std::error_code &code) { seal(seals, code); });
+  }
+  std::uint32_t seals() const {
+    return detail::throwing([&](std::error_code &code) { return seals(code); });
+  }
+  int read_only_fd() const {
+    return detail::throwing([&](std::error_code &code) { return read_only_fd(code); });
+  }
+  sysv_memory_status status_sysv() const {
+    return detail::throwing([&](std::error_code &code) { return status_sysv(code); });
+  }
+  void remove_sysv() {
+    detail::throwing([&](std::error_code &code) { remove_sysv(code); });
   }
   int into_fd() {
     return detail::throwing([&](std::error_code &code) { return into_fd(code); });

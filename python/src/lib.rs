@@ -14,6 +14,7 @@ mod memory;
 mod mutex;
 mod semaphore;
 mod stream;
+mod sysv_memory;
 mod wait;
 
 use pyo3::prelude::*;
@@ -45,6 +46,8 @@ mod _unipc {
     use super::semaphore::{PosixSemaphore, Semaphore};
     #[pymodule_export]
     use super::stream::{Credentials, Stream, create_fifo, pipe, unlink_fifo};
+    #[pymodule_export]
+    use super::sysv_memory::SysvMemoryStatus;
     #[pymodule_export]
     use super::wait::{Bound, Stop};
 

@@ -1,19 +1,22 @@
 //! Memory that processes share.
 
 use std::os::fd::{AsRawFd, IntoRawFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use unipc::Wait;
-use unipc::memory::{self, Access, Mapping, MemoryOptions};
+use unipc::memory::{self, Access, Advice, Flush, HugePages, Mapping, MemoryOptions, Seals};
 
 use crate::atomic::{Atomic, Width};
 use crate::buffer::Buffer;
 use crate::error::{Raise, invalid};
 use crate::handle::reduce;
 use crate::stream::adopt;
+use crate::sysv_memory::SysvMemoryStatus;
 use crate::wait::waiting;
 
 /// The same pages in several processes: raw bytes, which plain C programs share, mapped into this process.
@@ -31,9 +34,10 @@ pub(crate) struct Memory {
     #[pyo3(get)]
     /// The name, of a named one.
     name: Option<String>,
+    read_only: AtomicBool,
     #[pyo3(get)]
-    /// Whether stores through a view are refused.
-    read_only: bool,
+    /// Whether what is written is a private copy.
+    copy_on_write: bool,
     #[pyo3(get)]
     /// Whether this handle made the object.
     was_created: bool,
@@ -41,8 +45,15 @@ pub(crate) struct Memory {
 
 impl Memory {
     fn of(memory: memory::Memory, name: Option<String>) -> Memory {
-        let (read_only, was_created) = (memory.mapping().access() == Access::ReadOnly, memory.was_created());
-        Memory { memory: Mutex::new(Some(memory)), exported: Mutex::default(), name, read_only, was_created }
+        let (access, was_created) = (memory.mapping().access(), memory.was_created());
+        Memory {
+            memory: Mutex::new(Some(memory)),
+            exported: Mutex::default(),
+            name,
+            read_only: AtomicBool::new(access == Access::ReadOnly),
+            copy_on_write: access == Access::CopyOnWrite,
+            was_created,
+        }
     }
 
     /// The memory, for a call that does not wait for the interpreter's lock.
@@ -71,8 +82,8 @@ impl Memory {
     fn atomic(&self, py: Python<'_>, offset: usize, width: Width) -> PyResult<Atomic> {
         // The core checks place and alignment.
         self.with(py, |memory| match width {
-            Width::U32 | Width::I32 => memory.load_u32(offset, std::sync::atomic::Ordering::Relaxed).map(drop),
-            Width::U64 | Width::I64 => memory.load_u64(offset, std::sync::atomic::Ordering::Relaxed).map(drop),
+            Width::U32 | Width::I32 => memory.load_u32(offset, Ordering::Relaxed).map(drop),
+            Width::U64 | Width::I64 => memory.load_u64(offset, Ordering::Relaxed).map(drop),
         })?;
         Ok(Atomic::new(self.export()?, offset, width))
     }
@@ -84,15 +95,49 @@ fn closed() -> PyErr {
 
 type OpenNamed = fn(&str, &MemoryOptions<'_>) -> unipc::Result<memory::Memory>;
 
-/// The three constructors differ in the core's function alone.
+/// The constructors differ in the core's function alone.
 fn named(py: Python<'_>, name: String, patience: Option<f64>, options: MemoryOptions<'_>, open: OpenNamed) -> PyResult<Memory> {
-    let call = |wait_for_creator: Wait<'_>| open(&name, &MemoryOptions { wait_for_creator, ..options });
-    let memory = waiting(py, patience, &|| true, call)?;
-    Ok(Memory::of(memory, Some(name)))
+    let memory = made(py, patience, options, |options| open(&name, options))?;
+    Ok(Memory { name: Some(name), ..memory })
 }
 
-fn access(read_only: bool) -> Access {
-    if read_only { Access::ReadOnly } else { Access::ReadWrite }
+/// Of a path.
+fn of_file(py: Python<'_>, path: PathBuf, patience: Option<f64>, options: MemoryOptions<'_>, open: OpenNamed) -> PyResult<Memory> {
+    let path = path.into_os_string().into_string().map_err(|_| invalid("the path is not UTF-8"))?;
+    made(py, patience, options, |options| open(&path, options))
+}
+
+/// Makes or opens without the interpreter's lock.
+fn made(
+    py: Python<'_>,
+    patience: Option<f64>,
+    options: MemoryOptions<'_>,
+    make: impl FnOnce(&MemoryOptions<'_>) -> unipc::Result<memory::Memory> + Send,
+) -> PyResult<Memory> {
+    let memory = waiting(py, patience, &|| true, |wait_for_creator: Wait<'_>| make(&MemoryOptions { wait_for_creator, ..options }))?;
+    Ok(Memory::of(memory, None))
+}
+
+fn access(read_only: bool, copy_on_write: bool) -> PyResult<Access> {
+    match (read_only, copy_on_write) {
+        (false, false) => Ok(Access::ReadWrite),
+        (true, false) => Ok(Access::ReadOnly),
+        (false, true) => Ok(Access::CopyOnWrite),
+        (true, true) => Err(invalid("a memory is read_only or copy_on_write, not both")),
+    }
+}
+
+fn huge(huge_pages: Option<&str>) -> PyResult<HugePages> {
+    match huge_pages {
+        None => Ok(HugePages::No),
+        Some("try") => Ok(HugePages::Try),
+        Some("require") => Ok(HugePages::Require),
+        Some(_) => Err(invalid("huge_pages is None, \"try\" or \"require\"")),
+    }
+}
+
+fn seals(bits: u32) -> PyResult<Seals> {
+    Seals::from_bits(bits).ok_or_else(|| invalid("a seal that this version does not know"))
 }
 
 #[pymethods]
@@ -123,23 +168,27 @@ impl Memory {
 
     /// Opens POSIX shared memory that exists, and maps the whole of it.
     ///
-    /// size: the least that will do; 0 for any. any_owner accepts an object of a user other than oneself and root. wait_for_creator: seconds to wait
-    /// for another process to create it and give it its size, None for ever.
+    /// size: the least that will do; 0 for any. copy_on_write: what is written is a private copy. any_owner accepts an object of a user other than oneself
+    /// and root. wait_for_creator: seconds to wait for another process to create it and give it its size, None for ever. checked: read and write go
+    /// through the kernel, so that an object which others shrink is WrongSize and no fatal signal.
     /// Errors: FileNotFoundError; PermissionError; WrongKind; WrongSize if it is smaller, or has no size yet; OSError with ELOOP for a link.
     #[staticmethod]
     #[pyo3(
-        signature = (name, *, size=0, read_only=false, any_owner=false, wait_for_creator=Some(0.0)),
-        text_signature = "(name, *, size=0, read_only=False, any_owner=False, wait_for_creator=0)"
+        signature = (name, *, size=0, read_only=false, copy_on_write=false, any_owner=false, wait_for_creator=Some(0.0), checked=false),
+        text_signature = "(name, *, size=0, read_only=False, copy_on_write=False, any_owner=False, wait_for_creator=0, checked=False)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
     fn open(
         py: Python<'_>,
         name: String,
         size: usize,
         read_only: bool,
+        copy_on_write: bool,
         any_owner: bool,
         wait_for_creator: Option<f64>,
+        checked: bool,
     ) -> PyResult<Memory> {
-        let options = MemoryOptions { size, access: access(read_only), any_owner, ..Default::default() };
+        let options = MemoryOptions { size, access: access(read_only, copy_on_write)?, any_owner, checked, ..Default::default() };
         named(py, name, wait_for_creator, options, memory::Memory::open)
     }
 
@@ -165,10 +214,202 @@ impl Memory {
         named(py, name, wait_for_creator, options, memory::Memory::open_or_create)
     }
 
-    /// Makes pages without a name, for children made by fork. Source: mmap(2).
+    /// Makes pages without a name, for children made by fork. prefault has every page at hand; pinned keeps the pages out of swap space; huge_pages:
+    /// "try" or "require". Source: mmap(2).
     #[staticmethod]
-    fn anonymous(py: Python<'_>, size: usize) -> PyResult<Memory> {
-        memory::Memory::anonymous(size).raise(py).map(|memory| Memory::of(memory, None))
+    #[pyo3(signature = (size, *, prefault=false, pinned=false, huge_pages=None))]
+    fn anonymous(py: Python<'_>, size: usize, prefault: bool, pinned: bool, huge_pages: Option<&str>) -> PyResult<Memory> {
+        let options = MemoryOptions { size, prefault, pinned, huge_pages: huge(huge_pages)?, ..Default::default() };
+        made(py, Some(0.0), options, memory::Memory::anonymous_with)
+    }
+
+    /// Creates a file of zero bytes, exclusively, and maps it. It has its size, its blocks and its permissions before it has its name.
+    ///
+    /// Arguments and errors as create. read and write of a file go through the kernel: a file that another process shortens is WrongSize; through a view
+    /// it is a fatal signal. Source: mmap(2).
+    #[staticmethod]
+    #[pyo3(signature = (path, size, *, mode=0, group=None, temporary=false, unpublished=false, sparse=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn create_file(
+        py: Python<'_>,
+        path: PathBuf,
+        size: usize,
+        mode: u32,
+        group: Option<String>,
+        temporary: bool,
+        unpublished: bool,
+        sparse: bool,
+    ) -> PyResult<Memory> {
+        let options = MemoryOptions { size, mode, group, temporary, unpublished, sparse, ..Default::default() };
+        of_file(py, path, Some(0.0), options, memory::Memory::create_file)
+    }
+
+    /// Opens a file and maps it, or length bytes of it from offset, a multiple of the page size; a length of 0 is all to the end.
+    ///
+    /// Other arguments as open. Errors: as open; ValueError, OSError with EINVAL for an offset between two pages. Source: mmap(2).
+    #[staticmethod]
+    #[pyo3(
+        signature = (
+            path, *, size=0, read_only=false, copy_on_write=false, offset=0, length=0, any_owner=false, wait_for_creator=Some(0.0)
+        ),
+        text_signature = "(path, *, size=0, read_only=False, copy_on_write=False, offset=0, length=0, any_owner=False, wait_for_creator=0)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn open_file(
+        py: Python<'_>,
+        path: PathBuf,
+        size: usize,
+        read_only: bool,
+        copy_on_write: bool,
+        offset: u64,
+        length: usize,
+        any_owner: bool,
+        wait_for_creator: Option<f64>,
+    ) -> PyResult<Memory> {
+        let access = access(read_only, copy_on_write)?;
+        let options = MemoryOptions { size, access, offset, length, any_owner, ..Default::default() };
+        of_file(py, path, wait_for_creator, options, memory::Memory::open_file)
+    }
+
+    /// Opens a file and maps it, or creates it if there is none; was_created tells. Arguments and errors as open_file and create_file.
+    #[staticmethod]
+    #[pyo3(
+        signature = (path, size, *, mode=0, group=None, any_owner=false, temporary=false, sparse=false, wait_for_creator=Some(0.0)),
+        text_signature = "(path, size, *, mode=0, group=None, any_owner=False, temporary=False, sparse=False, wait_for_creator=0)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn open_or_create_file(
+        py: Python<'_>,
+        path: PathBuf,
+        size: usize,
+        mode: u32,
+        group: Option<String>,
+        any_owner: bool,
+        temporary: bool,
+        sparse: bool,
+        wait_for_creator: Option<f64>,
+    ) -> PyResult<Memory> {
+        let options = MemoryOptions { size, mode, group, any_owner, temporary, sparse, ..Default::default() };
+        of_file(py, path, wait_for_creator, options, memory::Memory::open_or_create_file)
+    }
+
+    /// Makes memory known by its descriptor, which can be sealed. name only shows in /proc.
+    ///
+    /// prefault has every page at hand; pinned keeps the pages out of swap space; huge_pages: "try" (page_size tells what came of it) or "require".
+    /// Errors: OSError with ENOMEM, EINVAL; Unavailable for huge pages that there are not. Source: memfd_create(2).
+    #[staticmethod]
+    #[pyo3(signature = (name, size, *, mode=0, sparse=false, prefault=false, pinned=false, huge_pages=None, executable=false, checked=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn memfd(
+        py: Python<'_>,
+        name: &str,
+        size: usize,
+        mode: u32,
+        sparse: bool,
+        prefault: bool,
+        pinned: bool,
+        huge_pages: Option<&str>,
+        executable: bool,
+        checked: bool,
+    ) -> PyResult<Memory> {
+        let huge_pages = huge(huge_pages)?;
+        let options = MemoryOptions { size, mode, sparse, prefault, pinned, huge_pages, executable, checked, ..Default::default() };
+        made(py, Some(0.0), options, |options| memory::Memory::memfd(name, options))
+    }
+
+    /// Creates System V shared memory of zero bytes, exclusively. key is not 0; sysv_key makes one of a path. temporary removes it when this handle is
+    /// closed; it goes with the last attachment.
+    ///
+    /// Errors: FileExistsError; OSError with ENOSPC, ENOMEM, EINVAL: no room, and the text has the kernel's limits. Source: shmget(2), shmat(2).
+    #[staticmethod]
+    #[pyo3(signature = (key, size, *, mode=0, group=None, temporary=false, sparse=false, huge_pages=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn create_sysv(
+        py: Python<'_>,
+        key: i32,
+        size: usize,
+        mode: u32,
+        group: Option<String>,
+        temporary: bool,
+        sparse: bool,
+        huge_pages: Option<&str>,
+    ) -> PyResult<Memory> {
+        let options = MemoryOptions { size, mode, group, temporary, sparse, huge_pages: huge(huge_pages)?, ..Default::default() };
+        made(py, Some(0.0), options, |options| memory::Memory::create_sysv(key, options))
+    }
+
+    /// Creates System V shared memory without a key, for children and for those who are told sysv_status().id. With temporary it is removed at once, and
+    /// its pages go with the last process, however that ends.
+    #[staticmethod]
+    #[pyo3(signature = (size, *, mode=0, temporary=false, sparse=false))]
+    fn create_private_sysv(py: Python<'_>, size: usize, mode: u32, temporary: bool, sparse: bool) -> PyResult<Memory> {
+        let options = MemoryOptions { size, mode, temporary, sparse, ..Default::default() };
+        made(py, Some(0.0), options, memory::Memory::create_private_sysv)
+    }
+
+    /// Attaches to System V shared memory that exists. Arguments and errors as open.
+    #[staticmethod]
+    #[pyo3(
+        signature = (key, *, size=0, read_only=false, any_owner=false, wait_for_creator=Some(0.0)),
+        text_signature = "(key, *, size=0, read_only=False, any_owner=False, wait_for_creator=0)"
+    )]
+    fn open_sysv(
+        py: Python<'_>,
+        key: i32,
+        size: usize,
+        read_only: bool,
+        any_owner: bool,
+        wait_for_creator: Option<f64>,
+    ) -> PyResult<Memory> {
+        let options = MemoryOptions { size, access: access(read_only, false)?, any_owner, ..Default::default() };
+        made(py, wait_for_creator, options, |options| memory::Memory::open_sysv(key, options))
+    }
+
+    /// Attaches to System V shared memory by the kernel's number, also to one that is removed and still attached somewhere.
+    #[staticmethod]
+    #[pyo3(signature = (id, *, size=0, read_only=false, any_owner=false))]
+    fn open_sysv_id(py: Python<'_>, id: i32, size: usize, read_only: bool, any_owner: bool) -> PyResult<Memory> {
+        let options = MemoryOptions { size, access: access(read_only, false)?, any_owner, ..Default::default() };
+        made(py, Some(0.0), options, |options| memory::Memory::open_sysv_identifier(id, options))
+    }
+
+    /// Attaches to System V shared memory, or creates it if there is none; was_created tells.
+    #[staticmethod]
+    #[pyo3(
+        signature = (key, size, *, mode=0, group=None, any_owner=false, temporary=false, sparse=false, wait_for_creator=Some(0.0)),
+        text_signature = "(key, size, *, mode=0, group=None, any_owner=False, temporary=False, sparse=False, wait_for_creator=0)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn open_or_create_sysv(
+        py: Python<'_>,
+        key: i32,
+        size: usize,
+        mode: u32,
+        group: Option<String>,
+        any_owner: bool,
+        temporary: bool,
+        sparse: bool,
+        wait_for_creator: Option<f64>,
+    ) -> PyResult<Memory> {
+        let options = MemoryOptions { size, mode, group, any_owner, temporary, sparse, ..Default::default() };
+        made(py, wait_for_creator, options, |options| memory::Memory::open_or_create_sysv(key, options))
+    }
+
+    /// Removes the System V memory of a key: the key is free at once, the pages go with the last process that is attached. Errors: FileNotFoundError;
+    /// PermissionError.
+    #[staticmethod]
+    fn unlink_sysv(py: Python<'_>, key: i32) -> PyResult<()> {
+        memory::Memory::unlink_sysv(key).raise(py)
+    }
+
+    /// Removes this System V memory, as unlink_sysv. Errors: OSError with EOPNOTSUPP for other memory.
+    fn remove_sysv(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, memory::Memory::remove_sysv)
+    }
+
+    /// What the kernel knows about this System V memory. Errors: PermissionError; OSError with EOPNOTSUPP for other memory.
+    fn sysv_status(&self, py: Python<'_>) -> PyResult<SysvMemoryStatus> {
+        self.with(py, memory::Memory::sysv_status).map(SysvMemoryStatus::of)
     }
 
     /// Removes a name. Who has the memory mapped goes on using it. Errors: FileNotFoundError; PermissionError. Source: shm_unlink(3).
@@ -178,13 +419,127 @@ impl Memory {
     }
 
     /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The descriptor is the memory's from now on, unless this
-    /// fails. size: the least that will do. Errors: OSError with EBADF; WrongKind; WrongSize.
+    /// fails. size: the least that will do. require_seals: the seals that it must have (PermissionError); from a stranger SEAL_SHRINK at least, or each
+    /// access may be a fatal signal. offset, length: as open_file. checked: as open.
+    /// Errors: OSError with EBADF; WrongKind; WrongSize; PermissionError.
     #[staticmethod]
-    #[pyo3(signature = (fd, *, size=0, read_only=false))]
-    fn from_fd(py: Python<'_>, fd: i32, size: usize, read_only: bool) -> PyResult<Memory> {
-        let options = MemoryOptions { size, access: access(read_only), ..Default::default() };
+    #[pyo3(signature = (fd, *, size=0, read_only=false, copy_on_write=false, require_seals=0, offset=0, length=0, checked=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
+    fn from_fd(
+        py: Python<'_>,
+        fd: i32,
+        size: usize,
+        read_only: bool,
+        copy_on_write: bool,
+        require_seals: u32,
+        offset: u64,
+        length: usize,
+        checked: bool,
+    ) -> PyResult<Memory> {
+        let (access, require_seals) = (access(read_only, copy_on_write)?, seals(require_seals)?);
+        let options = MemoryOptions { size, access, require_seals, offset, length, checked, ..Default::default() };
         let memory = adopt(py, fd, |descriptor| memory::Memory::from_descriptor(descriptor, &options))?;
         Ok(Memory::of(memory, None))
+    }
+
+    /// No seal can be added any more.
+    #[classattr]
+    const SEAL_SEAL: u32 = 1;
+    /// It cannot become smaller.
+    #[classattr]
+    const SEAL_SHRINK: u32 = 2;
+    /// It cannot become larger.
+    #[classattr]
+    const SEAL_GROW: u32 = 4;
+    /// Nobody can write.
+    #[classattr]
+    const SEAL_WRITE: u32 = 8;
+    /// Nobody can write but through the mappings that there are.
+    #[classattr]
+    const SEAL_FUTURE_WRITE: u32 = 16;
+    /// Its permissions for execution stay as they are.
+    #[classattr]
+    const SEAL_EXEC: u32 = 32;
+
+    /// Adds seals to a memfd, for good. SEAL_WRITE makes this handle a read-only one, and is refused once a view of it was made.
+    ///
+    /// Errors: PermissionError: sealed against seals; OSError with EBUSY: mapped for writing somewhere, EINVAL: no memfd.
+    fn seal(&self, py: Python<'_>, seals: u32) -> PyResult<()> {
+        let seals = self::seals(seals)?;
+        let access = self.change(py, |memory| memory.seal(seals).map(|()| memory.mapping().access()))?;
+        self.read_only.store(access == Access::ReadOnly, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What it is sealed against: SEAL_*, or-ed. Errors: OSError with EINVAL for what cannot be sealed.
+    fn seals(&self, py: Python<'_>) -> PyResult<u32> {
+        self.with(py, |memory| memory.seals().map(Seals::bits))
+    }
+
+    /// A new descriptor of the same object that can only read, for handing out; the caller closes it.
+    fn read_only_fd(&self, py: Python<'_>) -> PyResult<i32> {
+        self.with(py, |memory| memory.read_only_descriptor().map(IntoRawFd::into_raw_fd))
+    }
+
+    /// Writes what was stored in a range of a file to the disk, and waits for it; a size of 0 is all to the end. Other processes see it without.
+    ///
+    /// Errors: OSError with EIO, EINVAL, EBUSY (invalidate of pinned pages), EOPNOTSUPP (a private copy). Source: msync(2).
+    #[pyo3(signature = (offset=0, size=0, *, wait=true, invalidate=false))]
+    fn flush(&self, py: Python<'_>, offset: usize, size: usize, wait: bool, invalidate: bool) -> PyResult<()> {
+        self.change(py, |memory| memory.flush(offset, size, Flush { no_wait: !wait, invalidate }))
+    }
+
+    /// Tells the kernel how a range will be used: "normal", "random", "sequential", "will need" or "don't need". Source: madvise(2).
+    #[pyo3(signature = (advice, offset=0, size=0))]
+    fn advise(&self, py: Python<'_>, advice: &str, offset: usize, size: usize) -> PyResult<()> {
+        let advice = match advice {
+            "normal" => Advice::Normal,
+            "random" => Advice::Random,
+            "sequential" => Advice::Sequential,
+            "will need" => Advice::WillNeed,
+            "don't need" => Advice::DontNeed,
+            _ => return Err(invalid("advice is \"normal\", \"random\", \"sequential\", \"will need\" or \"don't need\"")),
+        };
+        self.change(py, |memory| memory.advise(offset, size, advice))
+    }
+
+    /// Has every page at hand, so that no later use of one waits for the kernel. Errors: WrongSize if it was shrunk; OSError with ENOMEM.
+    fn prefault(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, |memory| memory.prefault())
+    }
+
+    /// Keeps the pages in memory, never in swap space. Errors: OSError with ENOMEM, EPERM and the value of RLIMIT_MEMLOCK. Source: mlock(2).
+    fn pin(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, memory::Memory::pin)
+    }
+
+    /// Lets the pages go to swap space again.
+    fn unpin(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, memory::Memory::unpin)
+    }
+
+    /// The size of the pages that the mapping got: what became of huge_pages="try". It reads /proc/self/smaps.
+    #[getter]
+    fn page_size(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with(py, memory::Memory::page_size)
+    }
+
+    /// Whether stores through a view are refused.
+    #[getter]
+    fn read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
+    /// Where the mapped range begins in the file, if a part is mapped and not the whole; else None.
+    #[getter]
+    fn offset(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        self.with(py, |memory| Ok(memory.part()))
+    }
+
+    /// Whether read and write go through the kernel.
+    #[getter]
+    fn checked(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |memory| Ok(memory.is_checked()))
     }
 
     /// Gives the descriptor to the caller, who closes it; the memory is closed, and its name stays. Errors: OSError with EOPNOTSUPP for an anonymous
@@ -298,7 +653,7 @@ impl Memory {
     /// The interpreter passes a view to be filled.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: std::ffi::c_int) -> PyResult<()> {
         let mapping = slf.get().export()?;
-        let read_only = std::ffi::c_int::from(slf.get().read_only);
+        let read_only = std::ffi::c_int::from(slf.get().read_only());
         // The object keeps the mapping for as long as it lives, and the view keeps the object.
         // SAFETY: the caller's promise; the mapping is valid for its length.
         let result =

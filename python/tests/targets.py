@@ -22,3 +22,8 @@ def die_with_the_lock(mutex: unipc.Mutex, stream: unipc.Stream) -> None:
     mutex.lock()
     stream.write(b"locked")
     stream.read(1)
+
+
+def greet(memory: unipc.Memory) -> None:
+    memory.write(0, b"hello")
+    memory.close()

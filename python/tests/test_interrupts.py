@@ -128,6 +128,8 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "next of a framed stream": lambda stack, path: lambda framed=_framed(stack): next(framed),
     "flush": lambda stack, path: _unwritable(stack),
     "open a memory": lambda stack, path: lambda: unipc.Memory.open("unipc-test-nobody", wait_for_creator=None),
+    "open a file as memory": lambda stack, path: lambda: unipc.Memory.open_file(path / "nobody", wait_for_creator=None),
+    "open System V memory": lambda stack, path: lambda: unipc.Memory.open_sysv(0x58585858, wait_for_creator=None),
     "lock": lambda stack, path: lambda mutex=_held(stack): mutex.lock(),
     "with mutex": lambda stack, path: lambda mutex=_held(stack): mutex.__enter__(),
     "lock_recover": lambda stack, path: lambda mutex=_held(stack): mutex.lock_recover(),

@@ -29,17 +29,29 @@ def rebuild_listener(descriptor: _Descriptor) -> Listener:
 
 
 def reduce_memory(memory: Memory) -> tuple[Any, tuple[Any, ...]]:
-    if memory.name is not None:
+    if memory.name is not None and not memory.copy_on_write:
         return rebuild_named_memory, (memory.name, memory.size, memory.read_only)
-    return rebuild_memory, (DupFd(memory.fileno()), memory.size, memory.read_only)
+    if memory.copy_on_write:
+        raise TypeError("a private copy stays in its process")
+    try:
+        identifier = memory.sysv_status().id
+    except OSError:
+        return rebuild_memory, (DupFd(memory.fileno()), memory.size, memory.read_only, memory.offset, memory.checked)
+    return rebuild_sysv_memory, (identifier, memory.size, memory.read_only)
 
 
 def rebuild_named_memory(name: str, size: int, read_only: bool) -> Memory:
     return Memory.open(name, size=size, read_only=read_only)
 
 
-def rebuild_memory(descriptor: _Descriptor, size: int, read_only: bool) -> Memory:
-    return Memory.from_fd(descriptor.detach(), size=size, read_only=read_only)
+def rebuild_memory(descriptor: _Descriptor, size: int, read_only: bool, offset: int | None, checked: bool) -> Memory:
+    if offset is None:
+        return Memory.from_fd(descriptor.detach(), size=size, read_only=read_only, checked=checked)
+    return Memory.from_fd(descriptor.detach(), offset=offset, length=size, read_only=read_only, checked=checked)
+
+
+def rebuild_sysv_memory(identifier: int, size: int, read_only: bool) -> Memory:
+    return Memory.open_sysv_id(identifier, size=size, read_only=read_only)
 
 
 def reduce_posix_semaphore(semaphore: PosixSemaphore) -> tuple[Any, tuple[Any, ...]]:

@@ -9,6 +9,8 @@ from _typeshed import ReadableBuffer, StrPath, WriteableBuffer
 _Order: TypeAlias = Literal["relaxed", "acquire", "release", "acquire_release", "sequential"]
 _Kind: TypeAlias = Literal["plain", "recursive", "error_checking"]
 _Direction: TypeAlias = Literal["read", "write", "both"]
+_HugePages: TypeAlias = Literal["try", "require"]
+_Advice: TypeAlias = Literal["normal", "random", "sequential", "will need", "don't need"]
 
 __all__ = [
     "Atomic",
@@ -22,6 +24,7 @@ __all__ = [
     "Semaphore",
     "Stop",
     "Stream",
+    "SysvMemoryStatus",
     "_Bound",
     "__version__",
     "create_fifo",
@@ -204,7 +207,14 @@ class Memory:
     ) -> Memory: ...
     @staticmethod
     def open(
-        name: str, *, size: int = 0, read_only: bool = False, any_owner: bool = False, wait_for_creator: float | None = 0
+        name: str,
+        *,
+        size: int = 0,
+        read_only: bool = False,
+        copy_on_write: bool = False,
+        any_owner: bool = False,
+        wait_for_creator: float | None = 0,
+        checked: bool = False,
     ) -> Memory: ...
     @staticmethod
     def open_or_create(
@@ -219,11 +229,126 @@ class Memory:
         wait_for_creator: float | None = 0,
     ) -> Memory: ...
     @staticmethod
-    def anonymous(size: int) -> Memory: ...
+    def anonymous(size: int, *, prefault: bool = False, pinned: bool = False, huge_pages: _HugePages | None = None) -> Memory: ...
+    @staticmethod
+    def create_file(
+        path: StrPath,
+        size: int,
+        *,
+        mode: int = 0,
+        group: str | None = None,
+        temporary: bool = False,
+        unpublished: bool = False,
+        sparse: bool = False,
+    ) -> Memory: ...
+    @staticmethod
+    def open_file(
+        path: StrPath,
+        *,
+        size: int = 0,
+        read_only: bool = False,
+        copy_on_write: bool = False,
+        offset: int = 0,
+        length: int = 0,
+        any_owner: bool = False,
+        wait_for_creator: float | None = 0,
+    ) -> Memory: ...
+    @staticmethod
+    def open_or_create_file(
+        path: StrPath,
+        size: int,
+        *,
+        mode: int = 0,
+        group: str | None = None,
+        any_owner: bool = False,
+        temporary: bool = False,
+        sparse: bool = False,
+        wait_for_creator: float | None = 0,
+    ) -> Memory: ...
+    @staticmethod
+    def memfd(
+        name: str,
+        size: int,
+        *,
+        mode: int = 0,
+        sparse: bool = False,
+        prefault: bool = False,
+        pinned: bool = False,
+        huge_pages: _HugePages | None = None,
+        executable: bool = False,
+        checked: bool = False,
+    ) -> Memory: ...
+    @staticmethod
+    def create_sysv(
+        key: int,
+        size: int,
+        *,
+        mode: int = 0,
+        group: str | None = None,
+        temporary: bool = False,
+        sparse: bool = False,
+        huge_pages: _HugePages | None = None,
+    ) -> Memory: ...
+    @staticmethod
+    def create_private_sysv(size: int, *, mode: int = 0, temporary: bool = False, sparse: bool = False) -> Memory: ...
+    @staticmethod
+    def open_sysv(
+        key: int, *, size: int = 0, read_only: bool = False, any_owner: bool = False, wait_for_creator: float | None = 0
+    ) -> Memory: ...
+    @staticmethod
+    def open_sysv_id(id: int, *, size: int = 0, read_only: bool = False, any_owner: bool = False) -> Memory: ...
+    @staticmethod
+    def open_or_create_sysv(
+        key: int,
+        size: int,
+        *,
+        mode: int = 0,
+        group: str | None = None,
+        any_owner: bool = False,
+        temporary: bool = False,
+        sparse: bool = False,
+        wait_for_creator: float | None = 0,
+    ) -> Memory: ...
+    @staticmethod
+    def unlink_sysv(key: int) -> None: ...
+    def remove_sysv(self) -> None: ...
+    def sysv_status(self) -> SysvMemoryStatus: ...
     @staticmethod
     def unlink(name: str) -> None: ...
     @staticmethod
-    def from_fd(fd: int, *, size: int = 0, read_only: bool = False) -> Memory: ...
+    def from_fd(
+        fd: int,
+        *,
+        size: int = 0,
+        read_only: bool = False,
+        copy_on_write: bool = False,
+        require_seals: int = 0,
+        offset: int = 0,
+        length: int = 0,
+        checked: bool = False,
+    ) -> Memory: ...
+    SEAL_SEAL: ClassVar[int]
+    SEAL_SHRINK: ClassVar[int]
+    SEAL_GROW: ClassVar[int]
+    SEAL_WRITE: ClassVar[int]
+    SEAL_FUTURE_WRITE: ClassVar[int]
+    SEAL_EXEC: ClassVar[int]
+    def seal(self, seals: int) -> None: ...
+    def seals(self) -> int: ...
+    def read_only_fd(self) -> int: ...
+    def flush(self, offset: int = 0, size: int = 0, *, wait: bool = True, invalidate: bool = False) -> None: ...
+    def advise(self, advice: _Advice, offset: int = 0, size: int = 0) -> None: ...
+    def prefault(self) -> None: ...
+    def pin(self) -> None: ...
+    def unpin(self) -> None: ...
+    @property
+    def page_size(self) -> int: ...
+    @property
+    def copy_on_write(self) -> bool: ...
+    @property
+    def offset(self) -> int | None: ...
+    @property
+    def checked(self) -> bool: ...
     def into_fd(self) -> int: ...
     def publish(self) -> None: ...
     def resize(self, size: int) -> None: ...
@@ -251,6 +376,39 @@ class Memory:
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None: ...
+
+@final
+class SysvMemoryStatus:
+    @property
+    def id(self) -> int: ...
+    @property
+    def key(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def attached(self) -> int: ...
+    @property
+    def creator(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def owner(self) -> int: ...
+    @property
+    def group(self) -> int: ...
+    @property
+    def creator_user(self) -> int: ...
+    @property
+    def creator_group(self) -> int: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def is_removed(self) -> bool: ...
+    @property
+    def attach_time(self) -> int: ...
+    @property
+    def detach_time(self) -> int: ...
+    @property
+    def change_time(self) -> int: ...
 
 @final
 class Atomic:

@@ -334,7 +334,7 @@ static void memories(void) {
     REFUSED(memory, makes[i](NULL, &page, &memory));
     INVALID(makes[i](name, &page, NULL));
     unipc_memory_options bad = page;
-    bad.access = 2;
+    bad.access = 3;
     REFUSED(memory, makes[i](name, &bad, &memory));
     bad = page, bad.any_owner = 2;
     REFUSED(memory, makes[i](name, &bad, &memory));
@@ -359,7 +359,7 @@ static void memories(void) {
   }
   INVALID(unipc_memory_unlink_posix(NULL));
   CHECK_EQUAL(unipc_memory_unlink_posix(name), -ENOENT);
-#define PAGE {sizeof(unipc_memory_options), 4096, NULL, 0, 0, 0, 0, 0, 0, 0}
+#define PAGE {sizeof(unipc_memory_options), 4096, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0}
 #define AND_UNLINK (unipc_memory_close(memory), unipc_memory_unlink_posix(name))
   SIZES(unipc_memory_options, PAGE, unipc_memory_create_posix(name, o, &memory), 0, AND_UNLINK);
   SIZES(unipc_memory_options, PAGE, unipc_memory_open_or_create_posix(name, o, &memory), 0, AND_UNLINK);

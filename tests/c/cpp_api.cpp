@@ -319,6 +319,42 @@ void queues() {
 
 }  // namespace
 
+static void kinds_of_memory() {
+  unipc::memory_options options;
+  options.size = 100;
+  auto sealed = unipc::memory::memfd("cpp", options);
+  sealed.write(0, "sealed"sv);
+  sealed.seal(UNIPC_SEAL_SHRINK | UNIPC_SEAL_WRITE);
+  CHECK((sealed.seals() & UNIPC_SEAL_WRITE) != 0);
+  CHECK_AT_LEAST(sealed.page_size(), 4096);
+  unipc::memory_options required;
+  required.access = UNIPC_READ_ONLY;
+  required.require_seals = UNIPC_SEAL_SHRINK;
+  auto received = unipc::memory::from_fd(sealed.read_only_fd(), required);
+  CHECK(std::string_view(static_cast<char *>(received.address()), 6) == "sealed");
+
+  options.temporary = 1;
+  auto path = "/tmp/" + own("file");
+  auto file = unipc::memory::create_file(path, options);
+  file.write(0, "file"sv);
+  file.flush();
+  file.advise(0, 0, UNIPC_ADVICE_WILL_NEED);
+  expect(std::make_error_code(std::errc::file_exists), [&] { unipc::memory::create_file(path, options); });
+
+  auto segment = unipc::memory::create_private_sysv(options);
+  auto status = segment.status_sysv();
+  CHECK_EQUAL(status.size, 100);
+  auto other = unipc::memory::open_sysv_id(status.id);
+  other.write(0, "same"sv);
+  char text[4];
+  segment.read(0, unipc::buffer(text, sizeof text));
+  CHECK(std::string_view(text, 4) == "same");
+  std::error_code code;
+  unipc::memory::open_sysv(1, options, code);
+  unipc::memory::unlink_sysv(0, code);
+  CHECK(code == std::errc::invalid_argument);
+}
+
 int main() {
   house before = house_now();
   timeouts();
@@ -327,6 +363,7 @@ int main() {
   sockets();
   stopping();
   memories();
+  kinds_of_memory();
   counters();
   named_semaphores();
   queues();

@@ -83,8 +83,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Whether the copies go through the kernel.
-    pub(super) fn is_checked(&self) -> bool {
+    /// Whether [`Memory::read`] and [`Memory::write`] go through the kernel.
+    pub fn is_checked(&self) -> bool {
         // The kernel does not know of a private copy, and what is anonymous or System V cannot shrink.
         self.kept.checked && self.mapping.access() != Access::CopyOnWrite && self.descriptor("").is_ok()
     }

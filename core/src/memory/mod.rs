@@ -316,6 +316,11 @@ impl Memory {
         self.mapping.len()
     }
 
+    /// Where the mapped range begins in the object, if a part is mapped and not the whole.
+    pub fn part(&self) -> Option<u64> {
+        self.kept.is_part.then_some(self.kept.place.offset)
+    }
+
     /// The newest mapping. A clone keeps the pages mapped when the handle is gone.
     pub fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
