@@ -1,0 +1,1 @@
+exec "$1/bulk_and_pipe$FORM"

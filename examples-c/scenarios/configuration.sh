@@ -1,0 +1,1 @@
+exec "$1/configuration$FORM" "$2/configuration"

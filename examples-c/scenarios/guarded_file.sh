@@ -1,0 +1,1 @@
+exec "$1/guarded_file$FORM" "$2/$UNIPC_RUN"
