@@ -11,10 +11,13 @@ mod framed;
 mod handle;
 mod listener;
 mod memory;
+mod message;
+mod mq;
 mod mutex;
 mod semaphore;
 mod stream;
 mod sysv_memory;
+mod sysv_queue;
 mod wait;
 
 use pyo3::prelude::*;
@@ -41,6 +44,10 @@ mod _unipc {
     #[pymodule_export]
     use super::memory::Memory;
     #[pymodule_export]
+    use super::message::Message;
+    #[pymodule_export]
+    use super::mq::Mq;
+    #[pymodule_export]
     use super::mutex::{Guard, Mutex};
     #[pymodule_export]
     use super::semaphore::{PosixSemaphore, Semaphore};
@@ -48,6 +55,8 @@ mod _unipc {
     use super::stream::{Credentials, Stream, create_fifo, pipe, unlink_fifo};
     #[pymodule_export]
     use super::sysv_memory::SysvMemoryStatus;
+    #[pymodule_export]
+    use super::sysv_queue::{SysvQueue, SysvQueueStatus, sysv_key};
     #[pymodule_export]
     use super::wait::{Bound, Stop};
 

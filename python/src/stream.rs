@@ -45,6 +45,12 @@ pub(crate) struct Credentials {
     gid: u32,
 }
 
+impl Credentials {
+    pub(crate) fn of(found: &stream::Credentials) -> Credentials {
+        Credentials { pid: found.pid, uid: found.uid, gid: found.gid }
+    }
+}
+
 #[pymethods]
 impl Credentials {
     fn __repr__(&self) -> String {
@@ -347,8 +353,7 @@ impl Stream {
 
     /// Who is at the other end of a Unix socket. Errors: OSError with EOPNOTSUPP for anything else.
     fn peer_credentials(&self, py: Python<'_>) -> PyResult<Credentials> {
-        let found = self.handle.share()?.peer_credentials().raise(py)?;
-        Ok(Credentials { pid: found.pid, uid: found.uid, gid: found.gid })
+        Ok(Credentials::of(&self.handle.share()?.peer_credentials().raise(py)?))
     }
 
     /// A pidfd of the process at the other end of a Unix socket, which the caller closes. Errors: Unavailable before Linux 6.5.

@@ -27,3 +27,8 @@ def die_with_the_lock(mutex: unipc.Mutex, stream: unipc.Stream) -> None:
 def greet(memory: unipc.Memory) -> None:
     memory.write(0, b"hello")
     memory.close()
+
+
+def echo_to_typed(queue: unipc.Mq, typed: unipc.SysvQueue) -> None:
+    with queue, typed:
+        typed.send(queue.receive(timeout=20) + b" of a child", 2, timeout=20)

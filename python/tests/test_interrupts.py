@@ -96,6 +96,20 @@ def _named(stack: ExitStack) -> unipc.PosixSemaphore:
     return stack.enter_context(unipc.PosixSemaphore.create(f"unipc-test-{os.getpid()}", temporary=True))
 
 
+def _mq(stack: ExitStack, messages: int = 0) -> unipc.Mq:
+    queue = stack.enter_context(unipc.Mq.create(f"unipc-test-{os.getpid()}", capacity=1, largest=8, temporary=True))
+    for _ in range(messages):
+        queue.send(b"x")
+    return queue
+
+
+def _sysv_queue(stack: ExitStack, messages: int = 0) -> unipc.SysvQueue:
+    queue = stack.enter_context(unipc.SysvQueue.private(limit=1, temporary=True))
+    for _ in range(messages):
+        queue.send(b"x")
+    return queue
+
+
 def _unwritable(stack: ExitStack) -> Callable[[], object]:
     framed = _framed(stack)
     try:
@@ -136,6 +150,16 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, False): semaphore.wait(),
     "recovering semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, True): semaphore.wait(),
     "named semaphore": lambda stack, path: lambda semaphore=_named(stack): semaphore.wait(),
+    "send to a queue": lambda stack, path: lambda queue=_mq(stack, 1): queue.send(b"x"),
+    "receive from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive(),
+    "receive_message from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive_message(),
+    "receive_into from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive_into(bytearray(8)),
+    "open a queue": lambda stack, path: lambda: unipc.Mq.open("unipc-test-nobody", wait_for_creator=None),
+    "send to a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack, 1): queue.send(b"x"),
+    "receive from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive(),
+    "receive_message from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive_message(),
+    "receive_into from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive_into(bytearray(8)),
+    "open a System V queue": lambda stack, path: lambda: unipc.SysvQueue.open(0x7FFFFFFF, wait_for_creator=None),
     "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
 }
 

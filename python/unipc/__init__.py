@@ -1,4 +1,4 @@
-"""Every way that processes on a machine talk to each other: streams, shared memory, synchronisation.
+"""Every way that processes on a machine talk to each other: streams, messages, shared memory, synchronisation.
 
 Timeouts are in seconds; None waits for ever, 0 does not wait (BlockingIOError), and running out is TimeoutError. What the system refuses is
 the builtin subclass of OSError, with errno and filename; what no errno describes is a subclass of unipc.Error. KeyboardInterrupt ends every
@@ -15,15 +15,20 @@ from unipc._unipc import (
     Guard,
     Listener,
     Memory,
+    Message,
+    Mq,
     Mutex,
     PosixSemaphore,
     Semaphore,
     Stop,
     Stream,
     SysvMemoryStatus,
+    SysvQueue,
+    SysvQueueStatus,
     __version__,
     create_fifo,
     pipe,
+    sysv_key,
     unlink_fifo,
 )
 
@@ -45,12 +50,16 @@ __all__ = [
     "InternalError",
     "Listener",
     "Memory",
+    "Message",
+    "Mq",
     "Mutex",
     "PosixSemaphore",
     "Semaphore",
     "Stop",
     "Stream",
     "SysvMemoryStatus",
+    "SysvQueue",
+    "SysvQueueStatus",
     "Truncated",
     "Unavailable",
     "WrongKind",
@@ -61,6 +70,7 @@ __all__ = [
     "create_fifo",
     "get_include",
     "pipe",
+    "sysv_key",
     "unlink_fifo",
 ]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from multiprocessing.reduction import DupFd
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from unipc._unipc import Listener, Memory, Mutex, PosixSemaphore, Semaphore, Stream
+from unipc._unipc import Listener, Memory, Mq, Mutex, PosixSemaphore, Semaphore, Stream, SysvQueue
 
 
 class _Descriptor(Protocol):
@@ -52,6 +52,24 @@ def rebuild_memory(descriptor: _Descriptor, size: int, read_only: bool, offset: 
 
 def rebuild_sysv_memory(identifier: int, size: int, read_only: bool) -> Memory:
     return Memory.open_sysv_id(identifier, size=size, read_only=read_only)
+
+
+def reduce_mq(queue: Mq) -> tuple[Any, tuple[Any, ...]]:
+    if queue.name is not None:
+        return rebuild_named_mq, (queue.name, queue.access)
+    return rebuild_mq, (DupFd(queue.fileno()),)
+
+
+def rebuild_named_mq(name: str, access: Literal["both", "receive", "send"]) -> Mq:
+    return Mq.open(name, access=access)
+
+
+def rebuild_mq(descriptor: _Descriptor) -> Mq:
+    return Mq.from_fd(descriptor.detach())
+
+
+def reduce_sysv_queue(queue: SysvQueue) -> tuple[Any, tuple[Any, ...]]:
+    return SysvQueue.open_id, (queue.id,)
 
 
 def reduce_posix_semaphore(semaphore: PosixSemaphore) -> tuple[Any, tuple[Any, ...]]:

@@ -1,4 +1,5 @@
-"""The streams for asyncio: the same names, awaited. What blocks in unipc suspends the task here; no threads are used.
+"""The streams and POSIX message queues for asyncio: the same names, awaited. What blocks in unipc suspends the task here;
+no threads are used.
 
     async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
         await stream.write_all(b"hello")
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer, StrPath, WriteableBuffer
 
-__all__ = ["Framed", "Listener", "Stream"]
+__all__ = ["Framed", "Listener", "Mq", "Stream"]
 
 _Result = TypeVar("_Result")
 
@@ -30,9 +31,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.000_05, 0.01
 
 
 class _Handle:
-    """What the three have in common: an object of unipc, and the tasks that wait for its descriptor."""
+    """What they have in common: an object of unipc, and the tasks that wait for its descriptor."""
 
-    def __init__(self, handle: unipc.Stream | unipc.Listener | unipc.Framed) -> None:
+    def __init__(self, handle: unipc.Stream | unipc.Listener | unipc.Framed | unipc.Mq) -> None:
         self._handle = handle
         self._reading: asyncio.Future[None] | None = None
         self._writing: asyncio.Future[None] | None = None
@@ -257,3 +258,24 @@ class Framed(_Handle):
             return await self.receive()
         except unipc.EndOfStream:
             raise StopAsyncIteration from None
+
+
+class Mq(_Handle):
+    """A POSIX message queue; see unipc.Mq, whose constructors do not wait: `unipc.aio.Mq(unipc.Mq.open("jobs"))`."""
+
+    _handle: unipc.Mq
+
+    def __init__(self, queue: unipc.Mq) -> None:
+        super().__init__(queue)
+
+    async def send(self, message: ReadableBuffer, priority: int = 0) -> None:
+        """Sends a message; see unipc.Mq.send."""
+        await self._write(lambda: self._handle.send(message, priority, timeout=0))
+
+    async def receive(self) -> bytes:
+        """Receives a message; see unipc.Mq.receive."""
+        return await self._read(lambda: self._handle.receive(timeout=0))
+
+    async def receive_message(self) -> unipc.Message:
+        """Receives a message together with its priority; see unipc.Mq.receive_message."""
+        return await self._read(lambda: self._handle.receive_message(timeout=0))
