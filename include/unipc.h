@@ -2358,6 +2358,674 @@ int unipc_posix_semaphore_value(const unipc_posix_semaphore *semaphore);
  */
 void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
 
+/* ---- Events: counters and timers ------------------------------------------------------------------------- */
+
+/** The clock that is never set, and stands still while the machine sleeps: CLOCK_MONOTONIC. */
+#define UNIPC_CLOCK_MONOTONIC 0
+
+/** The clock that is never set, and goes on while the machine sleeps: CLOCK_BOOTTIME. */
+#define UNIPC_CLOCK_BOOTTIME 1
+
+/**
+ * A counter that wakes: what is added before the other side looks is summed. The sender writes its data first and then adds; the receiver takes first and
+ * then reads all the data there is. A handle costs one descriptor.
+ */
+typedef struct unipc_eventfd unipc_eventfd;
+
+/** A timer that is a descriptor; expirations that nobody took are counted. A handle costs one descriptor. */
+typedef struct unipc_timer unipc_timer;
+
+/** Options of event counters. Begin with UNIPC_EVENTFD_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_eventfd_options {
+  /** sizeof(unipc_eventfd_options) */
+  size_t struct_size;
+  /** what the counter begins with */
+  uint32_t initial;
+  /** 1: each take takes one, not all */
+  uint32_t semaphore;
+} unipc_eventfd_options;
+
+/** Options of timers. Begin with UNIPC_TIMER_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_timer_options {
+  /** sizeof(unipc_timer_options) */
+  size_t struct_size;
+  /** UNIPC_CLOCK_MONOTONIC or UNIPC_CLOCK_BOOTTIME */
+  uint32_t clock;
+} unipc_timer_options;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_EVENTFD_OPTIONS_INIT does. Since 0.1. */
+void unipc_eventfd_options_init(unipc_eventfd_options *options);
+
+/**
+ * Makes a counter.
+ *
+ * @param options  NULL: begins with 0, and is taken whole
+ * @param counter  receives the handle, or NULL on failure; close it with unipc_eventfd_close
+ * @return         0; -EMFILE, -ENFILE, -ENOMEM; -EINVAL: NULL, a switch that is not 0 or 1; -E2BIG
+ *
+ * Threads: any. Fork: parent and child share the counter. Signal-safe: no. Since 0.1. See eventfd(2).
+ */
+int unipc_eventfd_create(const unipc_eventfd_options *options, unipc_eventfd **counter);
+
+/**
+ * Takes over an eventfd from elsewhere. It is taken over on success alone, and made close-on-exec.
+ *
+ * @param fd       an open descriptor
+ * @param counter  receives the handle, or NULL on failure; close it with unipc_eventfd_close
+ * @return         0; -EBADF; UNIPC_WRONG_KIND: no eventfd; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_eventfd_from_fd(int fd, unipc_eventfd **counter);
+
+/**
+ * Adds to the counter and wakes who waits. It waits itself only while the sum would exceed 2^64 - 2.
+ *
+ * @param value    how much; 0 wakes nobody
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -EAGAIN, -ETIMEDOUT: no room; -ECANCELED: the bound stop token; -EINVAL: NULL, 2^64 - 1
+ *
+ * Threads: any. Signal-safe: no; in a handler write(2) eight bytes to unipc_eventfd_fd. Since 0.1. See eventfd(2).
+ */
+int unipc_eventfd_add(unipc_eventfd *counter, uint64_t value, int64_t timeout);
+
+/**
+ * Takes what the counter has and leaves 0; of one in semaphore mode, takes 1. Waits while it is 0.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param value    receives how much; may be NULL
+ * @return         0; -EAGAIN, -ETIMEDOUT: it is 0; -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See eventfd(2).
+ */
+int unipc_eventfd_take(unipc_eventfd *counter, int64_t timeout, uint64_t *value);
+
+/**
+ * What the counter has at this moment; nothing is taken.
+ *
+ * @param value  receives it
+ * @return       0; UNIPC_UNAVAILABLE: /proc is not there; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See proc_pid_fdinfo(5).
+ */
+int unipc_eventfd_value(const unipc_eventfd *counter, uint64_t *value);
+
+/**
+ * The descriptor, for poll, epoll and event loops: readable while the counter is not 0. It stays the handle's.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_eventfd_fd(const unipc_eventfd *counter);
+
+/**
+ * Gives the descriptor away; the handle is gone.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_eventfd_into_fd(unipc_eventfd *counter);
+
+/**
+ * Closes the counter; NULL is fine.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_eventfd_close(unipc_eventfd *counter);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_TIMER_OPTIONS_INIT does. Since 0.1. */
+void unipc_timer_options_init(unipc_timer_options *options);
+
+/**
+ * Makes a timer that is not set.
+ *
+ * @param options  NULL: UNIPC_CLOCK_MONOTONIC
+ * @param timer    receives the handle, or NULL on failure; close it with unipc_timer_close
+ * @return         0; -EMFILE, -ENFILE, -ENOMEM; -EINVAL: NULL, clock; -E2BIG
+ *
+ * Threads: any. Fork: parent and child share the timer and its expirations. Signal-safe: no. Since 0.1. See timerfd_create(2).
+ */
+int unipc_timer_create(const unipc_timer_options *options, unipc_timer **timer);
+
+/**
+ * Takes over a timerfd of one of the two clocks from elsewhere, set or not. It is taken over on success alone, and made close-on-exec.
+ *
+ * @param fd     an open descriptor
+ * @param timer  receives the handle, or NULL on failure; close it with unipc_timer_close
+ * @return       0; -EBADF; UNIPC_WRONG_KIND: no timerfd, or of a clock that can be set; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_timer_from_fd(int fd, unipc_timer **timer);
+
+/**
+ * Expires after a time, once or again and again. What was set before is forgotten, with the expirations that nobody took.
+ *
+ * @param first     nanoseconds until the first expiration; zero or less: at once
+ * @param interval  nanoseconds between two; zero or less: there is only one
+ * @return          0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See timerfd_settime(2).
+ */
+int unipc_timer_set(unipc_timer *timer, int64_t first, int64_t interval);
+
+/**
+ * Expires at a time of its clock, at once if that is past; and then again and again, if so asked, without drift.
+ *
+ * @param at        nanoseconds as unipc_timer_now gives them
+ * @param interval  nanoseconds between two expirations; zero or less: there is only one
+ * @return          0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See timerfd_settime(2).
+ */
+int unipc_timer_set_at(unipc_timer *timer, int64_t at, int64_t interval);
+
+/**
+ * Does not expire any more; expirations that nobody took are forgotten.
+ *
+ * @return  0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See timerfd_settime(2).
+ */
+int unipc_timer_cancel(unipc_timer *timer);
+
+/**
+ * Waits for an expiration. A timer that is not set never expires.
+ *
+ * @param timeout      nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param expirations  receives how many there were since the last call, or since it was set; may be NULL
+ * @return             0; -EAGAIN, -ETIMEDOUT: none; -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any; each expiration is told to one. Signal-safe: no. Since 0.1. See timerfd_create(2).
+ */
+int unipc_timer_wait(unipc_timer *timer, int64_t timeout, uint64_t *expirations);
+
+/**
+ * When it will expire next.
+ *
+ * @param remaining  receives nanoseconds; 0: it is not set, or will not expire any more; may be NULL
+ * @param interval   receives nanoseconds; 0: there is only one expiration; may be NULL
+ * @return           0; -EINVAL: NULL handle
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See timerfd_gettime(2).
+ */
+int unipc_timer_state(const unipc_timer *timer, int64_t *remaining, int64_t *interval);
+
+/**
+ * The time by the timer's clock, in nanoseconds: what unipc_timer_set_at takes.
+ *
+ * @return  the time; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See clock_gettime(2).
+ */
+int64_t unipc_timer_now(const unipc_timer *timer);
+
+/**
+ * The descriptor, for poll, epoll and event loops: readable while there is an expiration that nobody took. It stays the handle's.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_timer_fd(const unipc_timer *timer);
+
+/**
+ * Gives the descriptor away, which does not block if the timer was made here; the handle is gone.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_timer_into_fd(unipc_timer *timer);
+
+/**
+ * Closes the timer; NULL is fine.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_timer_close(unipc_timer *timer);
+
+/* ---- Signals: sent, received, described ------------------------------------------------------------------ */
+
+/** Signals that the calling thread holds back. */
+typedef struct unipc_signal_block unipc_signal_block;
+
+/** Signals that become something to read. A handle costs two descriptors, one if it blocks. */
+typedef struct unipc_signals unipc_signals;
+
+/** What is known of a signal that was received. Begin with UNIPC_SIGNAL_INFO_INIT. */
+typedef struct unipc_signal_info {
+  /** sizeof(unipc_signal_info) */
+  size_t struct_size;
+  /** how many signals to this handle had no room before this one */
+  uint64_t lost;
+  /** its number */
+  int32_t signal;
+  /** why it came: SI_USER, SI_QUEUE, CLD_EXITED and so on, of sigaction(2) */
+  int32_t code;
+  /** 1 if it was sent with a value */
+  uint32_t has_value;
+  /** the value; anybody who may send the signal may choose it */
+  int32_t value;
+  /** 1 if the next two say who sent it, or which child it is about */
+  uint32_t has_sender;
+  /** that process; 0 in a pid namespace that is not ours */
+  int32_t sender_pid;
+  /** its real user */
+  uint32_t sender_uid;
+} unipc_signal_info;
+
+/** Options of unipc_signals_open. Begin with UNIPC_SIGNALS_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_signals_options {
+  /** sizeof(unipc_signals_options) */
+  size_t struct_size;
+  /**
+   * 0: a handler records the signals (the self-pipe). 1: the signals are blocked in the calling thread and read from a signalfd; call it before other
+   * threads are made, or block them there too
+   */
+  uint32_t block;
+} unipc_signals_options;
+
+/** What is known of a signal of this system. Begin with UNIPC_SIGNAL_DESCRIPTION_INIT. The strings live as long as the program. */
+typedef struct unipc_signal_description {
+  /** sizeof(unipc_signal_description) */
+  size_t struct_size;
+  /** "SIGUSR1", "SIGRTMIN+3" */
+  const char *name;
+  /** "terminate", "core dump", "ignore", "stop" or "continue" */
+  const char *default_action;
+  /** when it comes */
+  const char *description;
+  /** what programs do with it */
+  const char *usage;
+  /** its number */
+  int32_t number;
+} unipc_signal_description;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_INFO_INIT does. Since 0.1. */
+void unipc_signal_info_init(unipc_signal_info *info);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SIGNALS_OPTIONS_INIT does. Since 0.1. */
+void unipc_signals_options_init(unipc_signals_options *options);
+
+/**
+ * Takes signals from now on. Any number of handles may take the same signal in handlers, and each gets it; handlers that were there before still run. Of handles
+ * that block, one gets it.
+ *
+ * @param numbers  the signals: SIGTERM and so on
+ * @param count    how many
+ * @param options  NULL: in a handler
+ * @param signals  receives the handle, or NULL on failure; close it with unipc_signals_close
+ * @return         0; -EINVAL: NULL, no signals, one that cannot be caught (SIGKILL, SIGSTOP) or that says that the program cannot go on (SIGSEGV,
+ *                 SIGBUS, SIGFPE, SIGILL); -EMFILE, -ENFILE; -EAGAIN: there are 64 handles with handlers already; -E2BIG
+ *
+ * Threads: any; one that blocks speaks of the calling thread. Fork: refused in the child, which opens its own. Signal-safe: no. Since 0.1. See
+ * sigaction(2), signalfd(2).
+ */
+int unipc_signals_open(const int *numbers, size_t count, const unipc_signals_options *options,
+    unipc_signals **signals);
+
+/**
+ * Waits for the next signal.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info     receives what is known of it; may be NULL
+ * @return         its number; -EAGAIN, -ETIMEDOUT: none; -ECANCELED: the bound stop token; UNIPC_FORKED; -EINVAL: NULL
+ *
+ * Threads: any; each signal is told to one. Signal-safe: no. Since 0.1.
+ */
+int unipc_signals_receive(unipc_signals *signals, int64_t timeout, unipc_signal_info *info);
+
+/**
+ * The descriptor, for poll, epoll and event loops: readable while there is a signal to receive. It stays the handle's.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_signals_fd(const unipc_signals *signals);
+
+/**
+ * Takes the signals no longer; NULL is fine. After the last handle of a signal what was there before is restored: the handler, or the mask of
+ * the thread that opened it, if it is the one that closes. A blocked signal that is pending then is delivered.
+ *
+ * Threads: none may use the handle meanwhile. Fork: in the child, the child's own handlers are restored. Since 0.1.
+ */
+void unipc_signals_close(unipc_signals *signals);
+
+/**
+ * Waits for one of these signals, which the caller has blocked (unipc_signal_block_create), without a handle.
+ *
+ * @param numbers  the signals; of several that are pending the smallest comes first
+ * @param count    how many
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info     receives what is known of it; may be NULL
+ * @return         its number; -EAGAIN, -ETIMEDOUT: none; -ECANCELED: the bound stop token; -EINVAL: as unipc_signals_open
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sigtimedwait(2).
+ */
+int unipc_signal_take(const int *numbers, size_t count, int64_t timeout, unipc_signal_info *info);
+
+/**
+ * Holds signals back in the calling thread, until the block is closed. Blocks may be nested, and end in any order.
+ *
+ * @param numbers  the signals
+ * @param count    how many
+ * @param block    receives the handle, or NULL on failure; close it with unipc_signal_block_close in the same thread
+ * @return         0; -EINVAL: as unipc_signals_open
+ *
+ * Threads: speaks of the calling one; threads that it makes inherit the mask. Signal-safe: no. Since 0.1. See pthread_sigmask(3).
+ */
+int unipc_signal_block_create(const int *numbers, size_t count, unipc_signal_block **block);
+
+/**
+ * Lets the signals through again; what came meanwhile is delivered. NULL is fine. In another thread it changes no mask.
+ *
+ * Threads: the one that made it. Since 0.1.
+ */
+void unipc_signal_block_close(unipc_signal_block *block);
+
+/**
+ * Sends a signal to a process.
+ *
+ * @param pid     the process, above 0; its number may have been reused: unipc_process_send_signal cannot meet a stranger
+ * @param signal  its number; 0 sends none and asks whether one could be sent
+ * @return        0; -ESRCH: nobody; -EPERM; -EINVAL: no signal, or 0 or less for the process
+ *
+ * Threads: any. Signal-safe: no; kill is. Since 0.1. See kill(2).
+ */
+int unipc_signal_send(int32_t pid, int signal);
+
+/**
+ * Sends a signal to every process of a group.
+ *
+ * @param group   the group; 0: the caller's own
+ * @param signal  its number; 0 sends none and asks whether one could be sent
+ * @return        0; -ESRCH: nobody; -EPERM: none of them may be sent it; -EINVAL: no signal, or a group of 1 or below 0, which would mean everybody
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See killpg(3).
+ */
+int unipc_signal_send_group(int32_t group, int signal);
+
+/**
+ * Sends a signal to one thread.
+ *
+ * @param pid     its process, as getpid gives it there
+ * @param thread  the thread, as gettid gives it there
+ * @param signal  its number
+ * @return        0; -ESRCH: nobody; -EPERM; -EINVAL: no signal, numbers of 0 or less
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See tgkill(2).
+ */
+int unipc_signal_send_thread(int32_t pid, int32_t thread, int signal);
+
+/**
+ * Sends a signal by a pidfd.
+ *
+ * @param pidfd   of the process
+ * @param signal  its number
+ * @return        0; -ESRCH: it was waited for; -EBADF: no pidfd; -EPERM; -EINVAL: no signal, a negative descriptor; UNIPC_UNAVAILABLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_send_signal(2).
+ */
+int unipc_signal_send_pidfd(int pidfd, int signal);
+
+/**
+ * Sends a signal with a value to a process. Real-time signals (SIGRTMIN and above) queue, in order, each with its value; of another that is
+ * pending already nothing arrives.
+ *
+ * @param pid     the process, above 0
+ * @param signal  its number
+ * @param value   what the receiver gets
+ * @return        0; -EAGAIN: as many are queued as RLIMIT_SIGPENDING allows; -ESRCH; -EPERM; -EINVAL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sigqueue(3).
+ */
+int unipc_signal_queue(int32_t pid, int signal, int32_t value);
+
+/**
+ * unipc_signal_queue to one thread.
+ *
+ * @return  as unipc_signal_queue
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See rt_tgsigqueueinfo(2).
+ */
+int unipc_signal_queue_thread(int32_t pid, int32_t thread, int signal, int32_t value);
+
+/**
+ * unipc_signal_queue by a pidfd.
+ *
+ * @return  as unipc_signal_queue; -EBADF: no pidfd
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_send_signal(2).
+ */
+int unipc_signal_queue_pidfd(int pidfd, int signal, int32_t value);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_DESCRIPTION_INIT does. Since 0.1. */
+void unipc_signal_description_init(unipc_signal_description *description);
+
+/**
+ * Tells what a signal is. Numbers from 1 to 64, of which some are none, are all that there are.
+ *
+ * @param number       of the signal
+ * @param description  receives what is known of it
+ * @return             0; -EINVAL: no signal (also the two that the C library keeps for itself), NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See signal(7).
+ */
+int unipc_signal_describe(int number, unipc_signal_description *description);
+
+/**
+ * The number of a signal.
+ *
+ * @param name  "SIGTERM", "TERM", "term", "15", "SIGRTMIN+3"
+ * @return      the number; -EINVAL: there is no such signal, NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See signal(7).
+ */
+int unipc_signal_number(const char *name);
+
+/* ---- Processes: their end, children, pipelines ----------------------------------------------------------- */
+
+/** It is no child of ours, or somebody else has waited for it: the kernel does not tell us how it has ended. */
+#define UNIPC_EXIT_UNKNOWN 0
+
+/** The process has exited with a code. */
+#define UNIPC_EXIT_CODE 1
+
+/** A signal has ended the process. */
+#define UNIPC_EXIT_SIGNAL 2
+
+/** Programs that run at the same time, each reading what the one before it writes. A handle costs one descriptor for each stage. */
+typedef struct unipc_pipeline unipc_pipeline;
+
+/** A process whose end can be waited for, whatever becomes of its number. A handle costs one descriptor. */
+typedef struct unipc_process unipc_process;
+
+/** How a process has ended. Begin with UNIPC_EXIT_STATUS_INIT. */
+typedef struct unipc_exit_status {
+  /** sizeof(unipc_exit_status) */
+  size_t struct_size;
+  /** UNIPC_EXIT_CODE, UNIPC_EXIT_SIGNAL or UNIPC_EXIT_UNKNOWN */
+  uint32_t kind;
+  /** the code, 0 to 255, or the signal */
+  int32_t value;
+  /** 1 if it left a core dump */
+  uint32_t dumped_core;
+  /** as a shell has it in $?: the code, or 128 and the signal; -1: unknown */
+  int32_t shell_status;
+} unipc_exit_status;
+
+/** A descriptor that a child gets. */
+typedef struct unipc_child_fd {
+  /** its number in the child: 0 for its standard input, 1 for its output, 2 for its errors, or any other */
+  int32_t child;
+  /** what it is a copy of: a descriptor of this process; -1: /dev/null */
+  int32_t fd;
+} unipc_child_fd;
+
+/** A program to be started. Begin with UNIPC_COMMAND_INIT. */
+typedef struct unipc_command {
+  /** sizeof(unipc_command) */
+  size_t struct_size;
+  /** the program's name for itself and its arguments; the last is NULL */
+  const char *const *arguments;
+  /** a path, or a name that is looked for in PATH; NULL: the first argument */
+  const char *program;
+  /** all variables as NAME=value, the last is NULL; NULL: those of this process */
+  const char *const *environment;
+  /** where it starts; NULL: where this process is */
+  const char *directory;
+  /** the descriptors that it gets besides 0, 1 and 2, or instead of them; every other one is closed */
+  const unipc_child_fd *fds;
+  /** how many */
+  size_t fd_count;
+  /** 1: it leads a process group of its own */
+  uint32_t new_group;
+} unipc_command;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_EXIT_STATUS_INIT does. Since 0.1. */
+void unipc_exit_status_init(unipc_exit_status *status);
+
+/**
+ * The process that has this number now.
+ *
+ * @param pid      its number
+ * @param process  receives the handle, or NULL on failure; close it with unipc_process_close
+ * @return         0; -ESRCH: nobody; -EINVAL: NULL, 0 or less, a thread's number; -EMFILE, -ENFILE; UNIPC_UNAVAILABLE: before Linux 5.3
+ *
+ * Threads: any. Fork: the child is not the parent of the process, and learns no status. Signal-safe: no. Since 0.1. See pidfd_open(2).
+ */
+int unipc_process_open(int32_t pid, unipc_process **process);
+
+/**
+ * Takes over a pidfd from elsewhere. It is taken over on success alone, and made close-on-exec.
+ *
+ * @param fd       an open descriptor
+ * @param process  receives the handle, or NULL on failure; close it with unipc_process_close
+ * @return         0; -EBADF; UNIPC_WRONG_KIND: no pidfd; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_process_from_fd(int fd, unipc_process **process);
+
+/**
+ * The number that the process had when the handle was made.
+ *
+ * @return  the number; 0: it was adopted when the process was gone, or in a pid namespace that is not ours; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_process_pid(const unipc_process *process);
+
+/**
+ * Waits for the end of the process. A child is thereby waited for, and its number free; asking again gives the same answer.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param status   receives how it has ended; may be NULL
+ * @return         0; -EAGAIN, -ETIMEDOUT: it runs; -ECANCELED: the bound stop token; -EINVAL: NULL handle
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See waitid(2).
+ */
+int unipc_process_wait(unipc_process *process, int64_t timeout, unipc_exit_status *status);
+
+/**
+ * Sends a signal to this process and to no other.
+ *
+ * @param signal  its number
+ * @return        0; -ESRCH: it was waited for; -EPERM; -EINVAL: no signal, NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_send_signal(2).
+ */
+int unipc_process_send_signal(unipc_process *process, int signal);
+
+/**
+ * The pidfd, for poll, epoll and event loops: readable when the process has ended. It stays the handle's.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_process_fd(const unipc_process *process);
+
+/**
+ * Gives the pidfd away; the handle is gone. A child has to be waited for by the caller.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_process_into_fd(unipc_process *process);
+
+/**
+ * Closes the handle; NULL is fine. Nothing is done to the process. A child that was not waited for is waited for by the library, when it starts or closes
+ * another.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_process_close(unipc_process *process);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_COMMAND_INIT does. Since 0.1. */
+void unipc_command_init(unipc_command *command);
+
+/**
+ * Starts a child. It has the descriptors that were named and 0, 1 and 2, no signal blocked, and SIGPIPE ends it, as programs expect.
+ *
+ * @param command  what to start
+ * @param process  receives the handle, or NULL on failure; close it with unipc_process_close
+ * @return         0; -ENOENT: no such program, or directory; -EACCES: it may not be executed; -EAGAIN: the limit of processes; -EMFILE, -ENFILE, -ENOMEM,
+ *                 -E2BIG: arguments too long, or an option that this version does not know; -EBADF; -EINVAL: NULL, no arguments, a negative
+ *                 number; no process is left then
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See execve(2).
+ */
+int unipc_process_spawn(const unipc_command *command, unipc_process **process);
+
+/**
+ * Starts commands with pipes between them, as a shell does. Descriptor 1 of each and 0 of the next are set here.
+ *
+ * A program that does not exist, or may not be executed, counts as a stage that ended with 127 or 126.
+ *
+ * @param commands  pointers to them, in order
+ * @param count     how many
+ * @param pipeline  receives the handle, or NULL on failure; close it with unipc_pipeline_close
+ * @return          0; else as unipc_process_spawn, and the stages that had been started are killed
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pipe(7).
+ */
+int unipc_pipeline_spawn(const unipc_command *const *commands, size_t count, unipc_pipeline **pipeline);
+
+/**
+ * Waits until every stage has ended.
+ *
+ * @param timeout   nanoseconds for all of them; UNIPC_FOREVER; zero or less never waits
+ * @param statuses  receives how each has ended, as a shell has it in $?: the code, or 128 and the signal; -1: unknown; may be NULL if capacity is 0
+ * @param capacity  how many there is room for; those beyond it are not told
+ * @return          how many stages there are; -EAGAIN, -ETIMEDOUT: some run; -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_pipeline_wait(unipc_pipeline *pipeline, int64_t timeout, int *statuses, size_t capacity);
+
+/**
+ * Sends a signal to every stage that runs.
+ *
+ * @param signal  its number
+ * @return        0; -EPERM; -EINVAL: no signal, NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_send_signal(2).
+ */
+int unipc_pipeline_send_signal(unipc_pipeline *pipeline, int signal);
+
+/**
+ * Closes the handle; NULL is fine. Nothing is done to the programs; see unipc_process_close.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_pipeline_close(unipc_pipeline *pipeline);
+
 /* ---- Initialisers: the size, and zero -------------------------------------------------------------------- */
 
 #define UNIPC_PIPE_OPTIONS_INIT { sizeof(unipc_pipe_options), 0 }
@@ -2377,6 +3045,13 @@ void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
 #define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0 }
 #define UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_posix_semaphore_options), NULL, 0, 0, 0, 0, 0 }
+#define UNIPC_EVENTFD_OPTIONS_INIT { sizeof(unipc_eventfd_options), 0, 0 }
+#define UNIPC_TIMER_OPTIONS_INIT { sizeof(unipc_timer_options), 0 }
+#define UNIPC_SIGNAL_INFO_INIT { sizeof(unipc_signal_info), 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_SIGNALS_OPTIONS_INIT { sizeof(unipc_signals_options), 0 }
+#define UNIPC_SIGNAL_DESCRIPTION_INIT { sizeof(unipc_signal_description), NULL, NULL, NULL, NULL, 0 }
+#define UNIPC_EXIT_STATUS_INIT { sizeof(unipc_exit_status), 0, 0, 0, 0 }
+#define UNIPC_COMMAND_INIT { sizeof(unipc_command), NULL, NULL, NULL, NULL, NULL, 0, 0 }
 
 /* ---- Layout: objects in memory keep their size and alignment for ever ------------------------------------ */
 

@@ -11,6 +11,7 @@
 #define UNIPC_HPP
 
 #include "unipc/basics.hpp"
+#include "unipc/event.hpp"
 #include "unipc/memory.hpp"
 #include "unipc/message.hpp"
 #include "unipc/stream.hpp"

@@ -7,6 +7,7 @@
 
 pub mod atomic;
 pub mod error;
+pub mod event;
 pub mod framed;
 pub mod memory;
 pub mod memory_file;
@@ -14,6 +15,8 @@ pub mod memory_memfd;
 pub mod memory_sysv;
 pub mod message;
 pub mod mq;
+pub mod process;
+pub mod signal;
 pub mod socket;
 pub mod stream;
 pub mod sync;

@@ -22,6 +22,9 @@ const PARTS: &[(&str, &str)] = &[
     ("memory_sysv.rs", "System V shared memory"),
     ("atomic.rs", "Atomics in memory"),
     ("sync.rs", "Synchronisation: waiting for each other"),
+    ("event.rs", "Events: counters and timers"),
+    ("signal.rs", "Signals: sent, received, described"),
+    ("process.rs", "Processes: their end, children, pipelines"),
 ];
 
 /// The longest line of a declaration.

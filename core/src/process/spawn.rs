@@ -93,6 +93,12 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// [`Command::descriptor`] for a borrowed descriptor.
+    pub fn borrowed_descriptor(mut self, number: RawFd, descriptor: BorrowedFd<'a>) -> Command<'a> {
+        self.set(number, Some(descriptor));
+        self
+    }
+
     /// The child's descriptor `number` is `/dev/null`.
     pub fn null(mut self, number: RawFd) -> Command<'a> {
         self.set(number, None);
