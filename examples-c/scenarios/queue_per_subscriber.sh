@@ -1,0 +1,1 @@
+exec "$1/queue_per_subscriber$FORM" "$UNIPC_RUN"

@@ -1,0 +1,1 @@
+exec "$1/work_queue$FORM" "$UNIPC_RUN"
