@@ -753,6 +753,81 @@ int unipc_listener_into_fd(unipc_listener *listener);
  */
 void unipc_listener_close(unipc_listener *listener);
 
+/* ---- Descriptors that travel, and who sends them --------------------------------------------------------- */
+
+/** The most descriptors of one message. */
+#define UNIPC_MOST_FDS 253
+
+/**
+ * Writes everything to a Unix stream, and sends descriptors with the first byte. They stay the caller's, too.
+ *
+ * @param data         at least one byte: without one the kernel sends nothing
+ * @param length       bytes
+ * @param fds          descriptors
+ * @param fd_count     how many, at most UNIPC_MOST_FDS
+ * @param timeout      nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param transferred  receives how many bytes went out, also in failure: if any, the descriptors did as well; may be NULL
+ * @return             0; -EAGAIN, -ETIMEDOUT; -ECANCELED: the bound stop token; -EPIPE, -ECONNRESET; -EOPNOTSUPP: no Unix socket; -EBADF; -ETOOMANYREFS: too
+ *                     many are on their way; -EINVAL: NULL, no byte, too many
+ *
+ * Threads: one writer at a time. Signal-safe: no. Since 0.1. See unix(7), SCM_RIGHTS.
+ */
+int unipc_stream_send_fds(unipc_stream *stream, const void *data, size_t length, const int *fds,
+    size_t fd_count, int64_t timeout, size_t *transferred);
+
+/**
+ * Reads what there is from a Unix stream, at least one byte, and takes the descriptors that come with it. They are close-on-exec. A read takes
+ * descriptors of one send only, and nothing that was written after them. An ordinary read closes what comes.
+ *
+ * @param buffer    where the bytes go
+ * @param capacity  at least one
+ * @param fds       receives the descriptors, which are then the caller's
+ * @param maximum   how many there is room for
+ * @param fd_count  receives how many came; 0 in failure
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          how many bytes came; 0: the end; -EPROTO: the peer sent more than maximum; -EMFILE: this process has no room for them (in both cases
+ *                  all are closed, and the bytes are lost); -EAGAIN, -ETIMEDOUT; -ECANCELED: the bound stop token; -ECONNRESET; -EOPNOTSUPP: no Unix
+ *                  socket; -EINVAL: NULL, an empty buffer
+ *
+ * Threads: one reader at a time. Signal-safe: no. Since 0.1. See unix(7), recvmsg(2).
+ */
+ptrdiff_t unipc_stream_receive_fds(unipc_stream *stream, void *buffer, size_t capacity, int *fds,
+    size_t maximum, size_t *fd_count, int64_t timeout);
+
+/**
+ * The supplementary groups of the process at the other end of a Unix socket, as it had them when the connection was made.
+ *
+ * @param groups    receives them; NULL if only the count is wanted
+ * @param capacity  how many there is room for
+ * @return          how many there are; -EOPNOTSUPP: no Unix socket; -ENODATA: nobody is there; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERGROUPS.
+ */
+ptrdiff_t unipc_stream_peer_groups(const unipc_stream *stream, uint32_t *groups, size_t capacity);
+
+/**
+ * What the security module (SELinux, AppArmor, Smack) calls the process at the other end of a Unix socket.
+ *
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; UNIPC_UNAVAILABLE: no such module; -EOPNOTSUPP: no Unix socket; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERSEC.
+ */
+ptrdiff_t unipc_stream_peer_label(const unipc_stream *stream, char *buffer, size_t capacity);
+
+/**
+ * A copy of another process's descriptor, close-on-exec. It takes the right to trace the process.
+ *
+ * @param pidfd   the process
+ * @param number  what it calls the descriptor
+ * @return        a descriptor that is the caller's; -EPERM; -EBADF: it has no such descriptor, or pidfd is none; -ESRCH: it has ended; -EMFILE;
+ *                UNIPC_UNAVAILABLE: before Linux 5.6, or a sandbox refuses the call
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_getfd(2), ptrace(2).
+ */
+int unipc_descriptor_take(int pidfd, int number);
+
 /* ---- Messages: what is known of one ---------------------------------------------------------------------- */
 
 /** What is known of a message that was received. Begin with UNIPC_MESSAGE_INFO_INIT. */
@@ -779,6 +854,10 @@ typedef struct unipc_message_info {
   uint32_t sender_uid;
   /** its effective group */
   uint32_t sender_gid;
+  /** 1 if the next is a pidfd of the sender, which the caller closes; only where the socket was asked for pidfds */
+  uint32_t has_sender_pidfd;
+  /** a pidfd of the sending process */
+  int32_t sender_pidfd;
 } unipc_message_info;
 
 /** Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1. */
@@ -1338,6 +1417,588 @@ int unipc_sysv_queue_set_mode(unipc_sysv_queue *queue, uint32_t mode);
  * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. Since 0.1.
  */
 void unipc_sysv_queue_close(unipc_sysv_queue *queue);
+
+/* ---- Datagrams: messages without a connection, Unix and UDP ---------------------------------------------- */
+
+/**
+ * A datagram socket, Unix or UDP: messages whose boundaries are kept, without a connection and without an end. On one machine a Unix datagram is
+ * never lost; UDP is, when a receiver's buffer is full.
+ *
+ * A handle costs one descriptor. fork hands it on; each message goes to one of several receivers. Any threads may send and receive.
+ */
+typedef struct unipc_datagram unipc_datagram;
+
+/** Options of Unix datagram sockets. Begin with UNIPC_DATAGRAM_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_datagram_options {
+  /** sizeof(unipc_datagram_options) */
+  size_t struct_size;
+  /** the group of the path, by name or number; NULL: the process's */
+  const char *group;
+  /** bytes of the sending buffer, which bound the largest message; 0: the system's, about 200 KB */
+  size_t send_buffer;
+  /** permissions of the path, set whatever the umask says; 0: 0600. To send there, one needs to write. */
+  uint32_t mode;
+  /** 1 tells with every message who sent it */
+  uint32_t credentials;
+  /** 1 gives a pidfd of the sender with every message, where the kernel has that (Linux 6.5) */
+  uint32_t pidfds;
+} unipc_datagram_options;
+
+/** Options of UDP sockets. Begin with UNIPC_UDP_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_udp_options {
+  /** sizeof(unipc_udp_options) */
+  size_t struct_size;
+  /** the interface, by name ("lo") or number, that messages to a group go out by; NULL: the system's choice */
+  const char *multicast_interface;
+  /** bytes of the sending buffer; 0: the system's */
+  size_t send_buffer;
+  /** bytes of the receiving buffer, above which messages are lost; 0: the system's */
+  size_t receive_buffer;
+  /** 4, 6, or 0 for both */
+  uint32_t family;
+  /** 1 allows sending to a broadcast address */
+  uint32_t broadcast;
+  /** 1 lets several sockets have the address and port, each of which receives what is sent to a group */
+  uint32_t reuse_address;
+  /** 1 lets several sockets share the port, each message going to one of them */
+  uint32_t reuse_port;
+  /** how many networks a message to a group may cross; 0: 1, this network alone */
+  uint32_t multicast_ttl;
+  /** UNIPC_ON or UNIPC_OFF: this machine's members receive what it sends to a group; 0: on */
+  uint32_t multicast_loop;
+} unipc_udp_options;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_DATAGRAM_OPTIONS_INIT does. Since 0.1. */
+void unipc_datagram_options_init(unipc_datagram_options *options);
+
+/**
+ * A Unix datagram socket that receives at a path, or at an abstract name that begins with "@". The path of a receiver that has died is reclaimed, that
+ * of a live one never.
+ *
+ * @param path      at most 107 bytes, counted from the root; "@" alone: an abstract name of the kernel's choice, which unipc_datagram_address tells;
+ *                  NULL: none, the socket only sends
+ * @param options   mode, group, credentials, pidfds, send_buffer; NULL: defaults
+ * @param datagram  receives the handle, or NULL on failure; close it with unipc_datagram_close
+ * @return          0; -EADDRINUSE: somebody is there; UNIPC_WRONG_KIND: there is something else at the path, and it stays; -ENOENT: no such directory;
+ *                  -EACCES, -EROFS, -ENOSPC; -EBUSY: the directory is kept locked; -ENAMETOOLONG; -EINVAL: NULL, an empty path, mode or group; -E2BIG,
+ *                  -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7).
+ */
+int unipc_datagram_open_unix(const char *path, const unipc_datagram_options *options,
+    unipc_datagram **datagram);
+
+/**
+ * Two Unix datagram sockets that send to each other, for a process and the child that it forks.
+ *
+ * @param options  credentials, pidfds, send_buffer; NULL: defaults
+ * @param first    receives one, or NULL on failure; close it with unipc_datagram_close
+ * @param second   receives the other, or NULL on failure; close it with unipc_datagram_close
+ * @return         0; -EMFILE, -ENFILE, -ENOBUFS; -EINVAL: NULL; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See socketpair(2).
+ */
+int unipc_datagram_pair_unix(const unipc_datagram_options *options, unipc_datagram **first,
+    unipc_datagram **second);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_UDP_OPTIONS_INIT does. Since 0.1. */
+void unipc_udp_options_init(unipc_udp_options *options);
+
+/**
+ * A UDP socket, bound to an address and port.
+ *
+ * @param host      a name, an IPv4 or an IPv6 literal ("0.0.0.0" is every IPv4 address); NULL: loopback
+ * @param port      0 to 65535; 0: the system chooses, and unipc_datagram_port tells
+ * @param options   NULL: defaults
+ * @param datagram  receives the handle, or NULL on failure; close it with unipc_datagram_close
+ * @return          0; -EADDRINUSE; -EADDRNOTAVAIL: an unknown name, or not this machine's address; -EACCES: a port below 1024; -ENODEV: no such interface;
+ *                  -EINVAL: NULL, port, family; -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See udp(7), ip(7), ipv6(7).
+ */
+int unipc_datagram_open_udp(const char *host, uint32_t port, const unipc_udp_options *options,
+    unipc_datagram **datagram);
+
+/**
+ * Joins a multicast group.
+ *
+ * @param group      an IPv4 or IPv6 literal
+ * @param interface  by name or number; NULL: the system's choice
+ * @return           0; -EADDRINUSE: it has joined already; -ENODEV: no such interface; -EOPNOTSUPP: a Unix socket; -EINVAL: NULL, no group, the other family
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See ip(7), IP_ADD_MEMBERSHIP.
+ */
+int unipc_datagram_join_udp(unipc_datagram *datagram, const char *group, const char *interface);
+
+/**
+ * Leaves a multicast group.
+ *
+ * @param group      an IPv4 or IPv6 literal
+ * @param interface  as it was joined
+ * @return           0; -EADDRNOTAVAIL: it has not joined; else as unipc_datagram_join_udp
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See ip(7), IP_DROP_MEMBERSHIP.
+ */
+int unipc_datagram_leave_udp(unipc_datagram *datagram, const char *group, const char *interface);
+
+/**
+ * Gives the socket its receiver: unipc_datagram_send then goes there, and only what comes from there is received.
+ *
+ * @param address  "/path", "@name"; for UDP "127.0.0.1:80" or "[::1]:80", never a name
+ * @param options  Unix: any_owner, wait_for_listener; NULL: receivers of oneself and root, that are there
+ * @param timeout  nanoseconds to wait for the receiver to appear; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -ENOENT; -ECONNREFUSED: nobody receives there; UNIPC_WRONG_KIND, -ELOOP: no socket; -EPROTOTYPE: a socket of another type; -EPERM: the path
+ *                 is another user's, or the receiver is connected to somebody else; -EACCES; -EAGAIN, -ETIMEDOUT, -ECANCELED; -EINVAL: NULL, no address
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See connect(2).
+ */
+int unipc_datagram_connect(unipc_datagram *datagram, const char *address,
+    const unipc_unix_connect_options *options, int64_t timeout);
+
+/**
+ * Sends a message to whom the socket is connected to.
+ *
+ * @param data     may be NULL if length is 0
+ * @param length   bytes; 0 is a message, too
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -ENOTCONN, -EDESTADDRREQ: it is not; -ECONNREFUSED: nobody receives there; -EMSGSIZE: larger than the buffer, or than 65507 bytes by
+ *                 UDP; -EAGAIN, -ETIMEDOUT: the receiver's queue is full; -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See send(2).
+ */
+int unipc_datagram_send(unipc_datagram *datagram, const void *data, size_t length, int64_t timeout);
+
+/**
+ * Sends a message to an address. Whose it is is not looked at.
+ *
+ * @param address  "/path", "@name"; for UDP "127.0.0.1:80" or "[::1]:80", never a name
+ * @param data     may be NULL if length is 0
+ * @param length   bytes; 0 is a message, too
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         as unipc_datagram_send; -ENOENT: there is no such path; -EPROTOTYPE: a socket of another type; -EACCES: the path, or a broadcast
+ *                 address without the option; -EINVAL: NULL, no address
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See send(2).
+ */
+int unipc_datagram_send_to(unipc_datagram *datagram, const char *address, const void *data, size_t length,
+    int64_t timeout);
+
+/**
+ * Sends a message with descriptors, whole or not at all. They stay the caller's, too.
+ *
+ * @param address   as unipc_datagram_send_to; NULL: whom the socket is connected to
+ * @param data      may be NULL if length is 0
+ * @param length    bytes; 0 is a message, too
+ * @param fds       descriptors
+ * @param fd_count  how many, at most UNIPC_MOST_FDS
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          as unipc_datagram_send_to; -EBADF; -ETOOMANYREFS: too many are on their way; -EOPNOTSUPP: UDP
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SCM_RIGHTS.
+ */
+int unipc_datagram_send_fds(unipc_datagram *datagram, const char *address, const void *data, size_t length,
+    const int *fds, size_t fd_count, int64_t timeout);
+
+/**
+ * Receives a message.
+ *
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      receives the size, also with -EMSGSIZE, and who sent it if credentials were asked for; may be NULL
+ * @return          its length, 0 for an empty message; -EMSGSIZE: it did not fit and is lost (unipc_datagram_next_size looks before); -ECONNREFUSED: connected
+ *                  by UDP to where nobody is; -EAGAIN, -ETIMEDOUT: nothing came; -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See recv(2).
+ */
+ptrdiff_t unipc_datagram_receive(unipc_datagram *datagram, void *buffer, size_t capacity, int64_t timeout,
+    unipc_message_info *info);
+
+/**
+ * Receives a message, and the address of its sender.
+ *
+ * @param address           receives the sender's address as unipc_datagram_send_to takes it, "" for none, always NUL-terminated; may be NULL
+ * @param address_capacity  bytes; 128 are enough for every address
+ * @return                  as unipc_datagram_receive
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See recv(2).
+ */
+ptrdiff_t unipc_datagram_receive_from(unipc_datagram *datagram, void *buffer, size_t capacity,
+    int64_t timeout, unipc_message_info *info, char *address, size_t address_capacity);
+
+/**
+ * Receives a message and the descriptors that come with it, which are close-on-exec.
+ *
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param fds       receives the descriptors, which are then the caller's
+ * @param maximum   how many there is room for
+ * @param fd_count  receives how many came; 0 in failure
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      as unipc_datagram_receive
+ * @return          as unipc_datagram_receive; -EPROTO: the sender sent more than maximum; -EMFILE: this process has no room for them (in both cases the
+ *                  message is lost, and all is closed)
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), recvmsg(2).
+ */
+ptrdiff_t unipc_datagram_receive_fds(unipc_datagram *datagram, void *buffer, size_t capacity, int *fds,
+    size_t maximum, size_t *fd_count, int64_t timeout, unipc_message_info *info);
+
+/**
+ * The size of the next message, which stays.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         bytes; else as unipc_datagram_receive
+ *
+ * Threads: any; another receiver may take the message. Signal-safe: no. Since 0.1. See recv(2), MSG_PEEK.
+ */
+ptrdiff_t unipc_datagram_next_size(unipc_datagram *datagram, int64_t timeout);
+
+/**
+ * Where the socket receives: "/path", "@name", "127.0.0.1:80", "[::1]:80"; "" for nowhere.
+ *
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See getsockname(2).
+ */
+ptrdiff_t unipc_datagram_address(const unipc_datagram *datagram, char *buffer, size_t capacity);
+
+/**
+ * The port of a UDP socket.
+ *
+ * @return  1 to 65535; -EOPNOTSUPP: a Unix socket; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_datagram_port(const unipc_datagram *datagram);
+
+/**
+ * Takes over a datagram socket, Unix or UDP. It is taken over on success alone, and made close-on-exec.
+ *
+ * @param fd        an open descriptor
+ * @param options   Unix: credentials, pidfds, send_buffer; NULL: defaults
+ * @param datagram  receives the handle, or NULL on failure; close it with unipc_datagram_close
+ * @return          0; -EBADF; UNIPC_WRONG_KIND: no datagram socket; -ENOTSOCK; -EINVAL: NULL; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_datagram_from_fd(int fd, const unipc_datagram_options *options, unipc_datagram **datagram);
+
+/**
+ * The descriptor, which stays the handle's: readable while there is something to receive. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_datagram_fd(const unipc_datagram *datagram);
+
+/**
+ * Gives the descriptor away; the handle is gone. The path of a Unix socket stays.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_datagram_into_fd(unipc_datagram *datagram);
+
+/**
+ * Closes it; NULL is fine. The path that it was bound to is removed, unless another socket has taken it.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+ */
+void unipc_datagram_close(unipc_datagram *datagram);
+
+/* ---- Seqpackets: messages on a connection ---------------------------------------------------------------- */
+
+/**
+ * A Unix SEQPACKET connection: messages whose boundaries are kept, in order, both ways, and an end.
+ *
+ * A handle costs one descriptor. fork hands it on; each message goes to one of several receivers. Any threads may send and receive.
+ */
+typedef struct unipc_seqpacket unipc_seqpacket;
+
+/** A SEQPACKET socket that listens. A handle costs one descriptor. fork hands it on; several processes may accept from it. */
+typedef struct unipc_seqpacket_listener unipc_seqpacket_listener;
+
+/** Options of seqpacket connections. Begin with UNIPC_SEQPACKET_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_seqpacket_options {
+  /** sizeof(unipc_seqpacket_options) */
+  size_t struct_size;
+  /** bytes of the sending buffer, which bound the largest message; 0: the system's, about 200 KB */
+  size_t send_buffer;
+  /** 1 tells with every message who sent it */
+  uint32_t credentials;
+  /** 1 gives a pidfd of the sender with every message, where the kernel has that (Linux 6.5) */
+  uint32_t pidfds;
+} unipc_seqpacket_options;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SEQPACKET_OPTIONS_INIT does. Since 0.1. */
+void unipc_seqpacket_options_init(unipc_seqpacket_options *options);
+
+/**
+ * Listens on a path, or on an abstract name that begins with "@", as unipc_listener_open_unix does for streams.
+ *
+ * @param path      at most 107 bytes, for an abstract name without the "@"
+ * @param options   mode, group, backlog; NULL: 0600, 128
+ * @param listener  receives the handle, or NULL on failure; close it with unipc_seqpacket_listener_close
+ * @return          as unipc_listener_open_unix
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7).
+ */
+int unipc_seqpacket_listener_open_unix(const char *path, const unipc_unix_listen_options *options,
+    unipc_seqpacket_listener **listener);
+
+/**
+ * Takes the next connection, as unipc_listener_accept does for streams.
+ *
+ * @param options    credentials, pidfds, send_buffer of the connection; NULL: defaults
+ * @param timeout    nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param seqpacket  receives the handle, or NULL on failure; close it with unipc_seqpacket_close
+ * @return           as unipc_listener_accept; -E2BIG
+ *
+ * Threads: any, several at once. Fork: several processes may accept. Signal-safe: no. Since 0.1. See accept(2).
+ */
+int unipc_seqpacket_listener_accept(unipc_seqpacket_listener *listener,
+    const unipc_seqpacket_options *options, int64_t timeout, unipc_seqpacket **seqpacket);
+
+/**
+ * Where the listener listens: "/path", "@name".
+ *
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See getsockname(2).
+ */
+ptrdiff_t unipc_seqpacket_listener_address(const unipc_seqpacket_listener *listener, char *buffer,
+    size_t capacity);
+
+/**
+ * Takes over a seqpacket socket that listens. It is taken over on success alone, and made close-on-exec.
+ *
+ * @param fd        an open descriptor
+ * @param listener  receives the handle, or NULL on failure; close it with unipc_seqpacket_listener_close
+ * @return          0; -EBADF; UNIPC_WRONG_KIND: no seqpacket socket that listens; -ENOTSOCK; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_seqpacket_listener_from_fd(int fd, unipc_seqpacket_listener **listener);
+
+/**
+ * The descriptor, which stays the handle's: readable while there is a connection to accept. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_seqpacket_listener_fd(const unipc_seqpacket_listener *listener);
+
+/**
+ * Gives the descriptor away; the handle is gone. The path stays.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_seqpacket_listener_into_fd(unipc_seqpacket_listener *listener);
+
+/**
+ * Closes it; NULL is fine. The path that it published is removed, unless another socket has taken it.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+ */
+void unipc_seqpacket_listener_close(unipc_seqpacket_listener *listener);
+
+/**
+ * Connects to a path, or to an abstract name that begins with "@".
+ *
+ * @param path       at most 107 bytes, for an abstract name without the "@"
+ * @param connect    any_owner, wait_for_listener; NULL: listeners of oneself and root, that are there
+ * @param options    credentials, pidfds, send_buffer; NULL: defaults
+ * @param timeout    nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param seqpacket  receives the handle, or NULL on failure; close it with unipc_seqpacket_close
+ * @return           as unipc_stream_connect_unix; -EPROTOTYPE: a socket of another type
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7).
+ */
+int unipc_seqpacket_connect_unix(const char *path, const unipc_unix_connect_options *connect,
+    const unipc_seqpacket_options *options, int64_t timeout, unipc_seqpacket **seqpacket);
+
+/**
+ * Two connected ends, for a process and the child that it forks.
+ *
+ * @param options  credentials, pidfds, send_buffer; NULL: defaults
+ * @param first    receives one end, or NULL on failure; close it with unipc_seqpacket_close
+ * @param second   receives the other end, or NULL on failure; close it with unipc_seqpacket_close
+ * @return         0; -EMFILE, -ENFILE, -ENOBUFS; -EINVAL: NULL; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See socketpair(2).
+ */
+int unipc_seqpacket_pair_unix(const unipc_seqpacket_options *options, unipc_seqpacket **first,
+    unipc_seqpacket **second);
+
+/**
+ * Sends a message, whole or not at all.
+ *
+ * @param data     may be NULL if length is 0
+ * @param length   bytes; 0 is a message, too
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -EPIPE, -ECONNRESET: nobody receives any more; -EMSGSIZE: larger than the buffer; -EAGAIN, -ETIMEDOUT: the peer's queue is full;
+ *                 -ECANCELED: the bound stop token; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See send(2).
+ */
+int unipc_seqpacket_send(unipc_seqpacket *seqpacket, const void *data, size_t length, int64_t timeout);
+
+/**
+ * Sends a message with descriptors, whole or not at all. They stay the caller's, too.
+ *
+ * @param data      may be NULL if length is 0
+ * @param length    bytes; 0 is a message, too
+ * @param fds       descriptors
+ * @param fd_count  how many, at most UNIPC_MOST_FDS
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          as unipc_seqpacket_send; -EBADF; -ETOOMANYREFS: too many are on their way
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SCM_RIGHTS.
+ */
+int unipc_seqpacket_send_fds(unipc_seqpacket *seqpacket, const void *data, size_t length, const int *fds,
+    size_t fd_count, int64_t timeout);
+
+/**
+ * Receives a message.
+ *
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      receives the size, also with -EMSGSIZE, and who sent it if credentials were asked for; may be NULL
+ * @return          its length, 0 for an empty message; UNIPC_END: the peer has ended; -ECONNRESET: it has, without receiving everything; -EMSGSIZE: the
+ *                  message did not fit and is lost (unipc_seqpacket_next_size looks before); -EAGAIN, -ETIMEDOUT: nothing came; -ECANCELED: the bound
+ *                  stop token; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See recv(2).
+ */
+ptrdiff_t unipc_seqpacket_receive(unipc_seqpacket *seqpacket, void *buffer, size_t capacity, int64_t timeout,
+    unipc_message_info *info);
+
+/**
+ * Receives a message and the descriptors that come with it, which are close-on-exec.
+ *
+ * @param buffer    where to; may be NULL if capacity is 0
+ * @param capacity  bytes
+ * @param fds       receives the descriptors, which are then the caller's
+ * @param maximum   how many there is room for
+ * @param fd_count  receives how many came; 0 in failure
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      as unipc_seqpacket_receive
+ * @return          as unipc_seqpacket_receive; -EPROTO: the peer sent more than maximum; -EMFILE: this process has no room for them (in both cases the
+ *                  message is lost, and all is closed)
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), recvmsg(2).
+ */
+ptrdiff_t unipc_seqpacket_receive_fds(unipc_seqpacket *seqpacket, void *buffer, size_t capacity, int *fds,
+    size_t maximum, size_t *fd_count, int64_t timeout, unipc_message_info *info);
+
+/**
+ * The size of the next message, which stays.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         bytes; else as unipc_seqpacket_receive
+ *
+ * Threads: any; another receiver may take the message. Signal-safe: no. Since 0.1. See recv(2), MSG_PEEK.
+ */
+ptrdiff_t unipc_seqpacket_next_size(unipc_seqpacket *seqpacket, int64_t timeout);
+
+/**
+ * Ends one direction or both: the peer then meets the end.
+ *
+ * @param how  UNIPC_SHUTDOWN_READ, UNIPC_SHUTDOWN_WRITE or UNIPC_SHUTDOWN_BOTH
+ * @return     0; -EINVAL: NULL, how
+ *
+ * Threads: any; it wakes those that wait. Signal-safe: no. Since 0.1. See shutdown(2).
+ */
+int unipc_seqpacket_shutdown(unipc_seqpacket *seqpacket, int how);
+
+/**
+ * Who is at the other end, as the kernel noted it when the connection was made.
+ *
+ * @param credentials  receives the answer; its struct_size is set
+ * @return             0; -EINVAL: NULL, struct_size not set
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERCRED.
+ */
+int unipc_seqpacket_peer_credentials(const unipc_seqpacket *seqpacket, unipc_credentials *credentials);
+
+/**
+ * A pidfd of the process at the other end, as unipc_stream_peer_pidfd.
+ *
+ * @return  a descriptor that is the caller's, close-on-exec; UNIPC_UNAVAILABLE: before Linux 6.5; -ESRCH: it is gone; -EINVAL: NULL; -EMFILE, -ENFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pidfd_open(2).
+ */
+int unipc_seqpacket_peer_pidfd(const unipc_seqpacket *seqpacket);
+
+/**
+ * The supplementary groups of the process at the other end, as unipc_stream_peer_groups.
+ *
+ * @param groups    receives them; NULL if only the count is wanted
+ * @param capacity  how many there is room for
+ * @return          how many there are; -ENODATA: nobody is there; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERGROUPS.
+ */
+ptrdiff_t unipc_seqpacket_peer_groups(const unipc_seqpacket *seqpacket, uint32_t *groups, size_t capacity);
+
+/**
+ * The address of the other end: "/path", "@name", or "".
+ *
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; -ENOTCONN; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See getpeername(2).
+ */
+ptrdiff_t unipc_seqpacket_peer_address(const unipc_seqpacket *seqpacket, char *buffer, size_t capacity);
+
+/**
+ * Takes over a connected seqpacket socket. It is taken over on success alone, and made close-on-exec; SO_TIMESTAMPNS is set on it.
+ *
+ * @param fd         an open descriptor
+ * @param options    credentials, pidfds, send_buffer; NULL: defaults
+ * @param seqpacket  receives the handle, or NULL on failure; close it with unipc_seqpacket_close
+ * @return           0; -EBADF; UNIPC_WRONG_KIND: no seqpacket socket, or it listens; -ENOTSOCK; -EINVAL: NULL; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_seqpacket_from_fd(int fd, const unipc_seqpacket_options *options, unipc_seqpacket **seqpacket);
+
+/**
+ * The descriptor, which stays the handle's: readable while there is something to receive. For poll, epoll and event loops.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_seqpacket_fd(const unipc_seqpacket *seqpacket);
+
+/**
+ * Gives the descriptor away; the handle is gone.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_seqpacket_into_fd(unipc_seqpacket *seqpacket);
+
+/**
+ * Closes it; NULL is fine.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_seqpacket_close(unipc_seqpacket *seqpacket);
 
 /* ---- Memory: the same pages in several processes --------------------------------------------------------- */
 
@@ -3034,12 +3695,15 @@ void unipc_pipeline_close(unipc_pipeline *pipeline);
 #define UNIPC_UNIX_CONNECT_OPTIONS_INIT { sizeof(unipc_unix_connect_options), 0, 0 }
 #define UNIPC_CREDENTIALS_INIT { sizeof(unipc_credentials), 0, 0, 0, 0 }
 #define UNIPC_TCP_OPTIONS_INIT { sizeof(unipc_tcp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_FRAMED_OPTIONS_INIT { sizeof(unipc_framed_options), 0 }
 #define UNIPC_MQ_OPTIONS_INIT { sizeof(unipc_mq_options), 0, 0, NULL, 0, 0, 0, 0, 0 }
 #define UNIPC_MQ_ATTRIBUTES_INIT { sizeof(unipc_mq_attributes), 0, 0, 0 }
 #define UNIPC_SYSV_QUEUE_OPTIONS_INIT { sizeof(unipc_sysv_queue_options), 0, NULL, 0, 0, 0, 0, 0 }
 #define UNIPC_SYSV_QUEUE_STATUS_INIT { sizeof(unipc_sysv_queue_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_DATAGRAM_OPTIONS_INIT { sizeof(unipc_datagram_options), NULL, 0, 0, 0, 0 }
+#define UNIPC_UDP_OPTIONS_INIT { sizeof(unipc_udp_options), NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_SEQPACKET_OPTIONS_INIT { sizeof(unipc_seqpacket_options), 0, 0, 0 }
 #define UNIPC_MEMORY_OPTIONS_INIT { sizeof(unipc_memory_options), 0, NULL, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_SYSV_MEMORY_STATUS_INIT { sizeof(unipc_sysv_memory_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }

@@ -14,6 +14,7 @@
 #include "unipc/event.hpp"
 #include "unipc/memory.hpp"
 #include "unipc/message.hpp"
+#include "unipc/socket.hpp"
 #include "unipc/stream.hpp"
 #include "unipc/sync.hpp"
 

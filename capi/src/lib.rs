@@ -6,6 +6,8 @@
 #![allow(non_camel_case_types, reason = "the names of the C types")]
 
 pub mod atomic;
+pub mod datagram;
+pub mod descriptors;
 pub mod error;
 pub mod event;
 pub mod framed;
@@ -16,6 +18,7 @@ pub mod memory_sysv;
 pub mod message;
 pub mod mq;
 pub mod process;
+pub mod seqpacket;
 pub mod signal;
 pub mod socket;
 pub mod stream;

@@ -1,5 +1,8 @@
 //! What is known of a message, for all kinds.
 
+use std::mem::offset_of;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+
 use unipc_core::Error;
 use unipc_core::message::MessageInfo;
 
@@ -31,6 +34,10 @@ pub struct unipc_message_info {
     pub sender_uid: u32,
     /// its effective group
     pub sender_gid: u32,
+    /// 1 if the next is a pidfd of the sender, which the caller closes; only where the socket was asked for pidfds
+    pub has_sender_pidfd: u32,
+    /// a pidfd of the sending process
+    pub sender_pidfd: i32,
 }
 
 // SAFETY: repr(C), begins with the size, made of integers.
@@ -51,9 +58,26 @@ pub unsafe extern "C" fn unipc_message_info_init(info: *mut unipc_message_info) 
 /// # Safety
 /// `out` is NULL or as large as it says.
 pub(crate) unsafe fn store_info(operation: &'static str, out: *mut unipc_message_info, info: &MessageInfo) -> Result<(), Error> {
+    // SAFETY: the caller's promise.
+    unsafe { store_info_and_pidfd(operation, out, info, None) }
+}
+
+/// [`store_info`] with a pidfd, which is closed if the caller's struct has no room for it.
+///
+/// # Safety
+/// As [`store_info`].
+pub(crate) unsafe fn store_info_and_pidfd(
+    operation: &'static str,
+    out: *mut unipc_message_info,
+    info: &MessageInfo,
+    pidfd: Option<OwnedFd>,
+) -> Result<(), Error> {
     if out.is_null() {
         return Ok(());
     }
+    const NEEDED: usize = offset_of!(unipc_message_info, sender_pidfd) + size_of::<i32>();
+    // SAFETY: the caller's promise; the first field is the size.
+    let pidfd = pidfd.filter(|_| unsafe { out.cast::<usize>().read() } >= NEEDED);
     let (pid, uid, gid) = info.sender.map_or((0, 0, 0), |sender| (sender.pid, sender.uid, sender.gid));
     let told = unipc_message_info {
         struct_size: 0,
@@ -67,7 +91,12 @@ pub(crate) unsafe fn store_info(operation: &'static str, out: *mut unipc_message
         sender_pid: pid,
         sender_uid: uid,
         sender_gid: gid,
+        has_sender_pidfd: u32::from(pidfd.is_some()),
+        sender_pidfd: pidfd.as_ref().map_or(0, |pidfd| pidfd.as_raw_fd()),
     };
     // SAFETY: the caller's promise.
-    unsafe { store(operation, out, &told) }
+    unsafe { store(operation, out, &told) }?;
+    // From here on it is the caller's.
+    pidfd.map(IntoRawFd::into_raw_fd);
+    Ok(())
 }

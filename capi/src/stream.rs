@@ -48,11 +48,11 @@ pub unsafe extern "C" fn unipc_pipe_options_init(options: *mut unipc_pipe_option
 ///
 /// # Safety
 /// Each out-pointer is NULL or valid to write a pointer to.
-unsafe fn new_pair(
+pub(crate) unsafe fn new_pair<T>(
     operation: &'static str,
-    first: *mut *mut unipc_stream,
-    second: *mut *mut unipc_stream,
-    make: impl FnOnce() -> Result<(ByteStream, ByteStream), Error>,
+    first: *mut *mut T,
+    second: *mut *mut T,
+    make: impl FnOnce() -> Result<(T, T), Error>,
 ) -> c_int {
     guard_unit(|| {
         // One by one, so that each is NULL after a failure, also if the other cannot be.
@@ -65,8 +65,8 @@ unsafe fn new_pair(
         // SAFETY: the caller's promise.
         let (first, second) = unsafe { (output(operation, first)?, output(operation, second)?) };
         let ends = make()?;
-        *first = Box::into_raw(Box::new(unipc_stream(ends.0)));
-        *second = Box::into_raw(Box::new(unipc_stream(ends.1)));
+        *first = Box::into_raw(Box::new(ends.0));
+        *second = Box::into_raw(Box::new(ends.1));
         Ok(())
     })
 }
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn unipc_pipe_create(
     unsafe {
         new_pair(OPERATION, reader, writer, || {
             let options = self::options(OPERATION, options)?;
-            stream::pipe_with_capacity(options.capacity).map(|(reader, writer)| (reader.into(), writer.into()))
+            stream::pipe_with_capacity(options.capacity).map(|(reader, writer)| (unipc_stream(reader.into()), unipc_stream(writer.into())))
         })
     }
 }
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn unipc_stream_open_or_create_fifo_writer(
 /// The out-pointers are NULL or valid to write a pointer to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_stream_pair_unix(first: *mut *mut unipc_stream, second: *mut *mut unipc_stream) -> c_int {
-    let make = || stream::UnixStream::pair().map(|(first, second)| (first.into(), second.into()));
+    let make = || stream::UnixStream::pair().map(|(first, second)| (unipc_stream(first.into()), unipc_stream(second.into())));
     // SAFETY: the caller's promise.
     unsafe { new_pair("create pair of Unix sockets", first, second, make) }
 }

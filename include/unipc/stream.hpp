@@ -77,6 +77,16 @@ public:
     detail::succeeded(unipc_stream_peer_credentials(raw_, &peer), code);
     return peer;
   }
+  /// Everything, with descriptors on the first byte; returns how much went out either way. They stay the caller's, too.
+  std::size_t send_fds(bytes data, const int *fds, std::size_t count, timeout limit, std::error_code &code) noexcept {
+    std::size_t transferred = 0;
+    detail::succeeded(unipc_stream_send_fds(raw_, data.data, data.length, fds, count, limit.nanoseconds(), &transferred), code);
+    return transferred;
+  }
+  /// Up to the size of the buffer, 0 is the end, and the descriptors that come with it, at most `maximum`: more is an error, and all are closed.
+  std::size_t receive_fds(buffer into, int *fds, std::size_t maximum, std::size_t &count, timeout limit, std::error_code &code) noexcept {
+    return detail::count(unipc_stream_receive_fds(raw_, into.data, into.length, fds, maximum, &count, limit.nanoseconds()), code);
+  }
   /// Readable until a read with a timeout of zero says that it would wait.
   int fd() const noexcept { return unipc_stream_fd(raw_); }
   /// The descriptor, now the caller's; the handle is gone.
@@ -137,6 +147,12 @@ public:
   }
   std::string peer_address() const {
     return detail::throwing([&](std::error_code &code) { return peer_address(code); });
+  }
+  std::size_t send_fds(bytes data, const int *fds, std::size_t count, timeout limit = forever) {
+    return detail::throwing([&](std::error_code &code) { return send_fds(data, fds, count, limit, code); });
+  }
+  std::size_t receive_fds(buffer into, int *fds, std::size_t maximum, std::size_t &count, timeout limit = forever) {
+    return detail::throwing([&](std::error_code &code) { return receive_fds(into, fds, maximum, count, limit, code); });
   }
   credentials peer_credentials() const {
     return detail::throwing([&](std::error_code &code) { return peer_credentials(code); });

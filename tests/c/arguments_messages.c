@@ -80,7 +80,8 @@ static void posix_queues(void) {
   CHECK_EQUAL(unipc_mq_send(mq, NULL, 0, UNIPC_MQ_HIGHEST_PRIORITY, INT64_MIN), 0);
   CHECK_EQUAL(unipc_mq_send(mq, NULL, 0, 0, INT64_MIN), -EAGAIN);
   char room[8];
-  unipc_message_info info = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  unipc_message_info info = UNIPC_MESSAGE_INFO_INIT;
+  info.struct_size = 0;
   INVALID(unipc_mq_receive(mq, room, sizeof room, 0, &info)); /* and the message is still there */
   info.struct_size = sizeof info;
   CHECK_EQUAL(unipc_mq_receive(mq, room, 7, 0, &info), -EMSGSIZE);
@@ -171,7 +172,8 @@ static void sysv_queues(void) {
   INVALID(unipc_sysv_queue_receive(queue, -1, UNIPC_SYSV_QUEUE_EXCEPT, room, sizeof room, 0, NULL));
   CHECK_EQUAL(unipc_sysv_queue_receive(queue, INT64_MIN, 0, room, sizeof room, INT64_MIN, NULL), -EAGAIN);
   CHECK_EQUAL(unipc_sysv_queue_send(queue, NULL, 0, INT64_MAX, INT64_MIN), 0);
-  unipc_message_info info = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  unipc_message_info info = UNIPC_MESSAGE_INFO_INIT;
+  info.struct_size = 0;
   INVALID(unipc_sysv_queue_receive(queue, 0, 0, room, sizeof room, 0, &info)); /* and the message is still there */
   info.struct_size = sizeof info;
   CHECK_EQUAL(unipc_sysv_queue_receive(queue, INT64_MIN, 0, NULL, 0, 0, &info), 0);
