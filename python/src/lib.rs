@@ -7,6 +7,7 @@
 mod atomic;
 mod buffer;
 mod error;
+mod event;
 mod framed;
 mod handle;
 mod listener;
@@ -14,7 +15,9 @@ mod memory;
 mod message;
 mod mq;
 mod mutex;
+mod process;
 mod semaphore;
+mod signal;
 mod stream;
 mod sysv_memory;
 mod sysv_queue;
@@ -36,6 +39,8 @@ mod _unipc {
     #[pymodule_export]
     use super::atomic::Atomic;
     #[pymodule_export]
+    use super::event::{EventFd, Timer};
+    #[pymodule_export]
     use super::framed::Framed;
     #[pymodule_export]
     use super::listener::Listener;
@@ -50,7 +55,13 @@ mod _unipc {
     #[pymodule_export]
     use super::mutex::{Guard, Mutex};
     #[pymodule_export]
+    use super::process::{ExitStatus, Pipeline, Process};
+    #[pymodule_export]
     use super::semaphore::{PosixSemaphore, Semaphore};
+    #[pymodule_export]
+    use super::signal::{
+        BlockedSignals, ReceivedSignal, SignalDescription, Signals, send_signal, send_signal_to_group, signal_table, take_signal,
+    };
     #[pymodule_export]
     use super::stream::{Credentials, Stream, create_fifo, pipe, unlink_fifo};
     #[pymodule_export]

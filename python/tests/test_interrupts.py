@@ -119,6 +119,39 @@ def _unwritable(stack: ExitStack) -> Callable[[], object]:
         return framed.flush
 
 
+def _sleeper(stack: ExitStack) -> unipc.Process:
+    def end() -> None:
+        sleeper.send_signal(signal.SIGKILL)
+        sleeper.wait()
+        sleeper.close()
+
+    sleeper = unipc.Process.spawn(["sleep", "100"])
+    stack.callback(end)
+    return sleeper
+
+
+def _sleepers(stack: ExitStack) -> unipc.Pipeline:
+    def end() -> None:
+        sleepers.send_signal(signal.SIGKILL)
+        sleepers.wait()
+        sleepers.close()
+
+    sleepers = unipc.Pipeline.spawn([["sleep", "100"], ["cat"]])
+    stack.callback(end)
+    return sleepers
+
+
+def _taking(stack: ExitStack) -> Callable[[], object]:
+    stack.enter_context(unipc.BlockedSignals([signal.SIGHUP]))
+    return lambda: unipc.take_signal([signal.SIGHUP])
+
+
+def _full_counter(stack: ExitStack) -> unipc.EventFd:
+    counter = stack.enter_context(unipc.EventFd())
+    counter.add(2**64 - 2)
+    return counter
+
+
 WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "read": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read(1),
     "read_into": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read_into(bytearray(1)),
@@ -161,6 +194,16 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "receive_into from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive_into(bytearray(8)),
     "open a System V queue": lambda stack, path: lambda: unipc.SysvQueue.open(0x7FFFFFFF, wait_for_creator=None),
     "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
+    "take from a counter": lambda stack, path: lambda counter=stack.enter_context(unipc.EventFd()): counter.take(),
+    "add to a counter": lambda stack, path: lambda counter=_full_counter(stack): counter.add(),
+    "timer": lambda stack, path: lambda timer=stack.enter_context(unipc.Timer()): timer.wait(),
+    "signals": lambda stack, path: lambda signals=stack.enter_context(unipc.Signals([signal.SIGHUP])): signals.receive(),
+    "signals of a signalfd": lambda stack, path: (
+        lambda signals=stack.enter_context(unipc.Signals([signal.SIGHUP], block=True)): signals.receive()
+    ),
+    "take_signal": lambda stack, path: _taking(stack),
+    "end of a process": lambda stack, path: lambda process=_sleeper(stack): process.wait(),
+    "end of a pipeline": lambda stack, path: lambda pipeline=_sleepers(stack): pipeline.wait(),
 }
 
 

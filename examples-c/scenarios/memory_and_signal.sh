@@ -1,0 +1,1 @@
+exec "$1/memory_and_signal$FORM"

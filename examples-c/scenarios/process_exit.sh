@@ -1,0 +1,1 @@
+exec "$1/process_exit$FORM"

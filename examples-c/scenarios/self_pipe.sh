@@ -1,0 +1,1 @@
+exec "$1/self_pipe$FORM"

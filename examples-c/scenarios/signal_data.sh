@@ -1,0 +1,1 @@
+exec "$1/signal_data$FORM"
