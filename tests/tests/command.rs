@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use unipc_tests::{Leaks, libraries, output, run};
 
-const MECHANISMS: [&str; 14] = [
+const MECHANISMS: &[&str] = &[
     "pipe",
     "fifo",
     "unix",
@@ -16,6 +16,9 @@ const MECHANISMS: [&str; 14] = [
     "framed",
     "memory",
     "anonymous",
+    "memory-file",
+    "memfd",
+    "sysv-memory",
     "mutex",
     "semaphore",
     "semaphore-recover",
@@ -37,7 +40,8 @@ fn demo_runs_every_mechanism_and_leaves_nothing() {
         let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
         assert!(line.is_some_and(|line| line.ends_with("OK") && line.contains(" x raw ")), "{name}: {text}");
     }
-    assert!(text.contains("14 mechanisms: 14 OK, 0 failed"), "{text}");
+    let all = MECHANISMS.len();
+    assert!(text.contains(&format!("{all} mechanisms: {all} OK, 0 failed")), "{text}");
 }
 
 #[test]

@@ -142,6 +142,18 @@ impl Page {
         page
     }
 
+    /// The first page of an open object.
+    pub(super) fn of(object: impl AsFd) -> Result<Page> {
+        Page::map(object.as_fd().as_raw_fd(), libc::MAP_SHARED)
+    }
+
+    /// A System V segment of a page.
+    pub(super) fn attach(identifier: i32) -> Result<Page> {
+        // SAFETY: a new mapping at an address that the kernel chooses; unmapping it detaches.
+        let address = unsafe { libc::shmat(identifier, ptr::null(), 0) };
+        if address == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(Page(address)) }
+    }
+
     pub(super) fn anonymous() -> Result<Page> {
         Page::map(-1, libc::MAP_SHARED | libc::MAP_ANONYMOUS)
     }

@@ -1,9 +1,10 @@
 //! Memory: one word says whose turn it is, the text stands beside it.
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use unipc::memory::{Memory, MemoryOptions};
+use unipc::memory::{Memory, MemoryOptions, Seals};
 
 use super::raw::Page;
 use super::{Outcome, PATIENCE, Peer, Report, Stage};
@@ -85,6 +86,54 @@ pub(super) fn memory(stage: &Stage) -> Outcome<Report> {
 
 pub(super) fn peer_of_memory(name: &str, rounds: &str) -> Outcome<()> {
     follow(&Memory::open(name, &MemoryOptions::default())?, &Page::open(name)?, rounds.parse()?)
+}
+
+pub(super) fn file(stage: &Stage) -> Outcome<Report> {
+    let path = stage.path("file");
+    let memory = Memory::create_file(&path, &MemoryOptions { temporary: true, ..MemoryOptions::sized(SIZE) })?;
+    let peer = Peer::start("memory-file", &[&path, &stage.rounds.to_string()])?;
+    let report = lead(stage, &memory, &Page::of(memory.descriptor("demo")?)?, "hello through a file", peer.id())?;
+    memory.flush(0, 0, Default::default())?;
+    peer.finish()?;
+    Ok(report)
+}
+
+pub(super) fn peer_of_file(path: &str, rounds: &str) -> Outcome<()> {
+    let memory = Memory::open_file(path, &MemoryOptions::default())?;
+    follow(&memory, &Page::of(memory.descriptor("demo")?)?, rounds.parse()?)
+}
+
+/// The peer has the memory as its standard input, and takes it because it is sealed.
+pub(super) fn memfd(stage: &Stage) -> Outcome<Report> {
+    let mut memory = Memory::memfd("unipc-demo", &MemoryOptions::sized(SIZE))?;
+    memory.seal(Seals::SHRINK | Seals::GROW)?;
+    let descriptor = memory.descriptor("demo")?;
+    let peer = Peer::start_with("memfd", &[&stage.rounds.to_string()], descriptor.try_clone_to_owned()?, std::process::Stdio::null())?;
+    let report = lead(stage, &memory, &Page::of(descriptor)?, "hello through a memfd", peer.id())?;
+    peer.finish()?;
+    Ok(report)
+}
+
+pub(super) fn peer_of_memfd(rounds: &str) -> Outcome<()> {
+    let descriptor = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let options = MemoryOptions { require_seals: Seals::SHRINK, ..Default::default() };
+    let memory = Memory::from_descriptor(descriptor, &options).map_err(|(_, error)| error)?;
+    follow(&memory, &Page::of(memory.descriptor("demo")?)?, rounds.parse()?)
+}
+
+pub(super) fn sysv(stage: &Stage) -> Outcome<Report> {
+    let memory = Memory::create_private_sysv(&MemoryOptions { temporary: true, ..MemoryOptions::sized(SIZE) })?;
+    let identifier = memory.sysv_status()?.identifier;
+    let peer = Peer::start("sysv-memory", &[&identifier.to_string(), &stage.rounds.to_string()])?;
+    let report = lead(stage, &memory, &Page::attach(identifier)?, "hello through System V memory", peer.id())?;
+    peer.finish()?;
+    Ok(report)
+}
+
+pub(super) fn peer_of_sysv(identifier: &str, rounds: &str) -> Outcome<()> {
+    let identifier = identifier.parse()?;
+    let memory = Memory::open_sysv_identifier(identifier, &MemoryOptions::default())?;
+    follow(&memory, &Page::attach(identifier)?, rounds.parse()?)
 }
 
 pub(super) fn anonymous(stage: &Stage) -> Outcome<Report> {

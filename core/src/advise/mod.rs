@@ -5,6 +5,7 @@
 //! [`MECHANISMS`] answers them in one table. [`Mechanism::probe`] tries the mechanism for real, in this process, and leaves nothing behind: a
 //! version number of the kernel says nothing about a sandbox that refuses the call.
 
+mod memory;
 mod probe;
 
 use std::fmt;
@@ -366,6 +367,9 @@ pub static MECHANISMS: &[Mechanism] = &[
         complexity: "medium: nothing to name and nothing to clean up",
         try_here: probe::anonymous,
     },
+    memory::FILE,
+    memory::MEMFD,
+    memory::SYSV,
     Mechanism {
         name: "mutex",
         title: "robust mutex in shared memory",

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Availability;
 use crate::error::{Context, Error, Result};
-use crate::memory::{Memory, MemoryOptions};
+use crate::memory::{Access, Memory, MemoryOptions, Seals};
 use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, create_fifo};
 use crate::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 use crate::wait::{Timeout, Wait};
@@ -137,6 +137,44 @@ pub(super) fn memory() -> Availability {
 
 pub(super) fn anonymous() -> Availability {
     availability(Memory::anonymous(4096).and_then(|memory| memory.write(0, GREETING)))
+}
+
+/// What is written through one memory is read through another.
+fn share(first: &Memory, second: &Memory) -> Result<()> {
+    first.write(0, GREETING)?;
+    let mut arrived = [0; GREETING.len()];
+    second.read(0, &mut arrived)?;
+    require_same(&arrived)
+}
+
+pub(super) fn memory_file() -> Availability {
+    fn trial() -> Result<()> {
+        let path = temporary_path("file")?;
+        let first = Memory::create_file(&path, &MemoryOptions { temporary: true, ..MemoryOptions::sized(4096) })?;
+        share(&first, &Memory::open_file(&path, &MemoryOptions::default())?)?;
+        first.flush(0, 0, Default::default())
+    }
+    availability(trial())
+}
+
+pub(super) fn memfd() -> Availability {
+    fn trial() -> Result<()> {
+        let mut first = Memory::memfd("probe", &MemoryOptions::sized(4096))?;
+        first.seal(Seals::SHRINK)?;
+        let options = MemoryOptions { access: Access::ReadOnly, require_seals: Seals::SHRINK, ..Default::default() };
+        let second = Memory::from_descriptor(first.read_only_descriptor()?, &options).map_err(|(_, error)| error)?;
+        share(&first, &second)
+    }
+    availability(trial())
+}
+
+pub(super) fn sysv_memory() -> Availability {
+    fn trial() -> Result<()> {
+        let first = Memory::create_private_sysv(&MemoryOptions { temporary: true, ..MemoryOptions::sized(4096) })?;
+        let identifier = first.sysv_status()?.identifier;
+        share(&first, &Memory::open_sysv_identifier(identifier, &MemoryOptions::default())?)
+    }
+    availability(trial())
 }
 
 pub(super) fn mutex() -> Availability {
