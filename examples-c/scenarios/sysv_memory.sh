@@ -1,0 +1,1 @@
+exec "$1/sysv_memory$FORM" "$2/key"
