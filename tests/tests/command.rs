@@ -14,6 +14,8 @@ const MECHANISMS: &[&str] = &[
     "tcp4",
     "tcp6",
     "framed",
+    "mq",
+    "sysv-queue",
     "memory",
     "anonymous",
     "memory-file",

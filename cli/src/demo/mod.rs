@@ -6,6 +6,7 @@
 //!
 //! Each round is also done by the raw calls of the C library, by both processes: what the library costs is a ratio within one run.
 
+mod messages;
 mod raw;
 mod shared;
 mod streams;
@@ -150,6 +151,8 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "tcp4" => streams::tcp(stage, "127.0.0.1"),
         "tcp6" => streams::tcp(stage, "::1"),
         "framed" => streams::framed(stage),
+        "mq" => messages::mq(stage),
+        "sysv-queue" => messages::sysv_queue(stage),
         "memory" => shared::memory(stage),
         "anonymous" => shared::anonymous(stage),
         "memory-file" => shared::file(stage),
@@ -173,6 +176,8 @@ pub fn run_peer(arguments: &PeerArguments) -> u8 {
         ("unix-pair", []) => streams::peer_of_pair(),
         ("tcp", [host, port]) => streams::peer_of_tcp(host, port),
         ("framed", []) => streams::peer_of_framed(),
+        ("mq", [there, back]) => messages::peer_of_mq(there, back),
+        ("sysv-queue", [id]) => messages::peer_of_sysv_queue(id),
         ("memory", [name, rounds]) => shared::peer_of_memory(name, rounds),
         ("memory-file", [path, rounds]) => shared::peer_of_file(path, rounds),
         ("memfd", [rounds]) => shared::peer_of_memfd(rounds),

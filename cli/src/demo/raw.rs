@@ -113,6 +113,77 @@ impl<'a> End<'a> {
     }
 }
 
+/// A POSIX message queue. The system calls themselves: which library has their wrappers depends on its version.
+#[derive(Clone, Copy)]
+pub(super) struct Queue<'a>(BorrowedFd<'a>);
+
+impl<'a> Queue<'a> {
+    pub(super) fn of(queue: &'a impl AsFd) -> Queue<'a> {
+        Queue(queue.as_fd())
+    }
+
+    pub(super) fn send(self, message: &[u8]) -> Result<()> {
+        let (fd, none) = (self.0.as_raw_fd(), ptr::null::<libc::timespec>());
+        // SAFETY: the bytes are valid to read; no limit is given.
+        while unsafe { libc::syscall(libc::SYS_mq_timedsend, fd, message.as_ptr(), message.len(), 0, none) } < 0 {
+            retry()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn receive(self, buffer: &mut [u8]) -> Result<usize> {
+        let (fd, none) = (self.0.as_raw_fd(), ptr::null::<libc::timespec>());
+        loop {
+            let (place, length, priority) = (buffer.as_mut_ptr(), buffer.len(), ptr::null_mut::<libc::c_uint>());
+            // SAFETY: the bytes are valid to write; nobody wants the priority; no limit is given.
+            match usize::try_from(unsafe { libc::syscall(libc::SYS_mq_timedreceive, fd, place, length, priority, none) }) {
+                Ok(size) => return Ok(size),
+                Err(_) => retry()?,
+            }
+        }
+    }
+}
+
+/// A System V message queue for messages of up to `N` bytes.
+#[derive(Clone, Copy)]
+pub(super) struct TypedQueue<const N: usize>(libc::c_int);
+
+#[repr(C)]
+struct Typed<const N: usize> {
+    kind: libc::c_long,
+    text: [u8; N],
+}
+
+impl<const N: usize> TypedQueue<N> {
+    pub(super) fn of(id: i32) -> TypedQueue<N> {
+        TypedQueue(id)
+    }
+
+    pub(super) fn send(self, message: &[u8], kind: i64) -> Result<()> {
+        let mut typed = Typed { kind: kind as libc::c_long, text: [0; N] };
+        typed.text[..message.len()].copy_from_slice(message);
+        // SAFETY: a type and as many bytes stand there.
+        while unsafe { libc::msgsnd(self.0, (&raw const typed).cast(), message.len(), 0) } < 0 {
+            retry()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn receive(self, buffer: &mut [u8], kind: i64) -> Result<usize> {
+        let mut typed = Typed { kind: 0, text: [0; N] };
+        loop {
+            // SAFETY: there is room for a type and as many bytes.
+            match usize::try_from(unsafe { libc::msgrcv(self.0, (&raw mut typed).cast(), N, kind as libc::c_long, 0) }) {
+                Ok(size) => {
+                    buffer[..size].copy_from_slice(&typed.text[..size]);
+                    return Ok(size);
+                }
+                Err(_) => retry()?,
+            }
+        }
+    }
+}
+
 /// A signal is no failure.
 fn retry() -> Result<()> {
     let error = Error::last_os_error();

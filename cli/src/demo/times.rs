@@ -72,11 +72,25 @@ impl Stage {
         library: impl FnMut() -> Outcome<()>,
         raw: impl FnMut() -> Outcome<()>,
     ) -> Outcome<Times> {
+        let kill = || {
+            // SAFETY: our own child, which is not waited for while it is borrowed, so the number is still its own.
+            unsafe { libc::kill(peer.id() as libc::pid_t, libc::SIGKILL) };
+        };
+        self.time_until(&kill, library, raw)
+    }
+
+    /// [`time_watched`](Stage::time_watched), when it takes something else to wake who waits.
+    pub(super) fn time_until(
+        &self,
+        give_up: &(dyn Fn() + Sync),
+        library: impl FnMut() -> Outcome<()>,
+        raw: impl FnMut() -> Outcome<()>,
+    ) -> Outcome<Times> {
         let done = AtomicU64::new(0);
         let (over, is_over) = channel::<()>();
         std::thread::scope(|scope| {
             let done = &done;
-            scope.spawn(move || watch(peer, done, &is_over));
+            scope.spawn(move || watch(give_up, done, &is_over));
             let times = self.time_and_tell(library, raw, done);
             drop(over);
             times
@@ -87,15 +101,14 @@ impl Stage {
 /// How often the watch looks; patience is ten looks.
 const LOOK: Duration = Duration::from_millis(PATIENCE.as_millis() as u64 / 10);
 
-fn watch(peer: &Peer, done: &AtomicU64, is_over: &Receiver<()>) {
+fn watch(give_up: &dyn Fn(), done: &AtomicU64, is_over: &Receiver<()>) {
     let (mut last, mut since) = (0, Instant::now());
     while is_over.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
         let now = done.load(Ordering::Relaxed);
         if now != last {
             (last, since) = (now, Instant::now());
         } else if since.elapsed() >= PATIENCE {
-            // SAFETY: our own child, which is not waited for while it is borrowed, so the number is still its own.
-            unsafe { libc::kill(peer.id() as libc::pid_t, libc::SIGKILL) };
+            give_up();
         }
     }
 }

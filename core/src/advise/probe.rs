@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Availability;
 use crate::error::{Context, Error, Result};
 use crate::memory::{Access, Memory, MemoryOptions, Seals};
+use crate::message::{Mq, MqOptions, SysvQueue, SysvQueueOptions, Which};
 use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, create_fifo};
 use crate::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 use crate::wait::{Timeout, Wait};
@@ -119,6 +120,26 @@ pub(super) fn tcp4() -> Availability {
 
 pub(super) fn tcp6() -> Availability {
     availability(tcp((Ipv6Addr::LOCALHOST, 0).into()))
+}
+
+pub(super) fn mq() -> Availability {
+    fn trial() -> Result<()> {
+        let name = fresh_name("mq");
+        let first = Mq::create(&name, &MqOptions { capacity: 1, largest: GREETING.len(), temporary: true, ..Default::default() })?;
+        let second = Mq::open(&name, &MqOptions::default())?;
+        second.send(GREETING, 1, PATIENCE)?;
+        require_same(&first.receive_vec(PATIENCE)?.0)
+    }
+    availability(trial())
+}
+
+pub(super) fn sysv_queue() -> Availability {
+    fn trial() -> Result<()> {
+        let queue = SysvQueue::private(&SysvQueueOptions { temporary: true, ..Default::default() })?;
+        queue.send(GREETING, 1, PATIENCE)?;
+        require_same(&queue.receive_vec(Which::Type(1), PATIENCE)?.0)
+    }
+    availability(trial())
 }
 
 pub(super) fn memory() -> Availability {
