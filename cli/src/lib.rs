@@ -2,6 +2,7 @@
 
 mod demo;
 mod mechanisms;
+mod signals;
 
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
@@ -23,6 +24,8 @@ enum Verb {
     Demo(demo::Arguments),
     /// What each mechanism is like, and whether this machine has it
     Mechanisms(mechanisms::Arguments),
+    /// The signals of this system: number, name, what they do by default, and what programs do with them
+    Signals(signals::Arguments),
     /// The other process of a demonstration
     #[command(name = "__peer", hide = true)]
     Peer(demo::PeerArguments),
@@ -41,6 +44,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, itself: Vec<OsString>)
     match Arguments::try_parse_from(arguments).map(|arguments| arguments.verb) {
         Ok(Verb::Demo(arguments)) => demo::run(&arguments),
         Ok(Verb::Mechanisms(arguments)) => mechanisms::run(&arguments),
+        Ok(Verb::Signals(arguments)) => signals::run(&arguments),
         Ok(Verb::Peer(arguments)) => demo::run_peer(&arguments),
         // Help and version come this way, too.
         Err(message) => {

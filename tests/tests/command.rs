@@ -129,3 +129,17 @@ fn mechanisms_tells_every_characteristic() {
     let table = run(&mut unipc(&["mechanisms"]));
     assert!(table.lines().any(|line| line.starts_with("pipe") && line.contains("supported")), "{table}");
 }
+
+#[test]
+fn signals_are_listed_and_found() {
+    let _leaks = Leaks::watch();
+    let text = run(&mut unipc(&["signals"]));
+    // The heading, and all but the two that the C library keeps for itself.
+    assert_eq!(text.lines().count(), 1 + 62, "{text}");
+    let term = text.lines().find(|line| line.contains("SIGTERM")).expect("it is there");
+    assert!(term.starts_with("15") && term.contains("terminate") && term.contains("request to end"), "{term}");
+    let one = run(&mut unipc(&["signals", "--json", "usr1", "SIGRTMIN+3"]));
+    assert!(one.contains("\"SIGUSR1\"") && one.contains("\"SIGRTMIN+3\"") && !one.contains("SIGTERM"), "{one}");
+    let wrong = output(&mut unipc(&["signals", "SIGNOTHING"]));
+    assert_eq!(wrong.status.code(), Some(2));
+}
