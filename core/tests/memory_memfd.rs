@@ -429,3 +429,54 @@ fn a_receiver_that_requires_seals_is_safe_from_a_sender_that_shrinks() {
         assert_eq!(sender.wait(), 0);
     });
 }
+
+/// From now on, in this process, system calls with these numbers fail with an errno when an argument has this value.
+fn refuse_calls(calls: &[(libc::c_long, u32, u32, libc::c_int)]) {
+    let statement = |code: u32, yes, no, k| libc::sock_filter { code: code as u16, jt: yes, jf: no, k };
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let mut program = Vec::new();
+    for (number, argument, value, errno) in calls {
+        program.push(statement(load, 0, 0, 0));
+        program.push(statement(equal, 0, 3, *number as u32));
+        program.push(statement(load, 0, 0, 16 + 8 * argument));
+        program.push(statement(equal, 0, 1, *value));
+        program.push(statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | *errno as u32));
+    }
+    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW));
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: these take integers, and a program that is valid to read.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &filter), 0);
+    }
+}
+
+#[test]
+fn an_older_kernel_has_less_and_does_it_all_the_same() {
+    contained(|_| {
+        let child = Child::fork(|| {
+            let closed = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+            refuse_calls(&[
+                (libc::SYS_memfd_create, 1, closed | libc::MFD_NOEXEC_SEAL, libc::EINVAL),
+                (libc::SYS_memfd_create, 1, closed | libc::MFD_EXEC, libc::EINVAL),
+                (libc::SYS_madvise, 2, libc::MADV_POPULATE_WRITE as u32, libc::EINVAL),
+                (libc::SYS_madvise, 2, libc::MADV_POPULATE_READ as u32, libc::EINVAL),
+            ]);
+            let options = MemoryOptions { prefault: true, sparse: true, ..sized(20 * 4096) };
+            let mut memory = Memory::memfd("older", &options).unwrap();
+            assert_eq!(memory.seals().unwrap(), Seals::NONE);
+            memory.seal(Seals::SHRINK).unwrap();
+            let mut present = [0u8; 20];
+            // SAFETY: there is a byte for each page.
+            assert_eq!(unsafe { libc::mincore(memory.mapping().as_ptr().cast(), memory.size(), present.as_mut_ptr()) }, 0);
+            assert!(present.iter().all(|page| page & 1 == 1));
+            drop(Memory::memfd("older", &MemoryOptions { executable: true, mode: 0o700, ..sized(1) }).unwrap());
+            let reader = adopt(memory.read_only_descriptor().unwrap(), &MemoryOptions { prefault: true, ..read_only() });
+            drop(reader.unwrap());
+            drop(Memory::create_private_sysv(&MemoryOptions { temporary: true, ..sized(5000) }).unwrap());
+            0
+        });
+        assert_eq!(child.wait(), 0);
+    });
+}
