@@ -1,7 +1,7 @@
 //! `unipc mechanisms`: the table of characteristics, and what this machine has of it.
 
 use serde_json::{Map, Value, json};
-use unipc::advise::{MECHANISMS, Mechanism};
+use unipc::advise::{Mechanism, mechanisms};
 
 use crate::print;
 
@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
     let in_full = arguments.all || !chosen.is_empty();
     if chosen.is_empty() {
-        chosen.extend(MECHANISMS);
+        chosen.extend(mechanisms());
     }
     if arguments.json {
         let list: Vec<Value> = chosen.into_iter().map(as_json).collect();
@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 
 /// The names of all mechanisms, for messages.
 pub fn names() -> String {
-    MECHANISMS.iter().map(|mechanism| mechanism.name).collect::<Vec<_>>().join(", ")
+    mechanisms().map(|mechanism| mechanism.name).collect::<Vec<_>>().join(", ")
 }
 
 fn as_json(mechanism: &Mechanism) -> Value {

@@ -25,6 +25,11 @@ const MECHANISMS: &[&str] = &[
     "semaphore",
     "semaphore-recover",
     "posix-semaphore",
+    "eventfd",
+    "timer",
+    "signal",
+    "process-exit",
+    "pipeline",
 ];
 
 fn unipc(arguments: &[&str]) -> Command {

@@ -35,7 +35,7 @@ fn round(number: &mut u64, exchange: impl FnOnce(&[u8], &mut [u8; SIZE]) -> Outc
 }
 
 /// Ends this process with its parent: its waits have no limit.
-fn end_with_parent() {
+pub(super) fn end_with_parent() {
     // SAFETY: prctl takes integers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }

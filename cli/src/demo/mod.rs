@@ -6,6 +6,7 @@
 //!
 //! Each round is also done by the raw calls of the C library, by both processes: what the library costs is a ratio within one run.
 
+mod events;
 mod messages;
 mod raw;
 mod shared;
@@ -19,7 +20,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use unipc::advise::{MECHANISMS, Mechanism};
+use unipc::advise::{Mechanism, mechanisms};
 
 use crate::mechanisms::{aligned, names};
 use crate::print;
@@ -162,6 +163,11 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "semaphore" => sync::semaphore(stage),
         "semaphore-recover" => sync::semaphore_recover(stage),
         "posix-semaphore" => sync::posix_semaphore(stage),
+        "eventfd" => events::eventfd(stage),
+        "timer" => events::timer(stage),
+        "signal" => events::signal(stage),
+        "process-exit" => events::process_exit(stage),
+        "pipeline" => events::pipeline(stage),
         other => Err(format!("there is no demonstration of {other}").into()),
     }
 }
@@ -186,6 +192,11 @@ pub fn run_peer(arguments: &PeerArguments) -> u8 {
         ("semaphore", [name, rounds]) => sync::peer_of_semaphore(name, rounds),
         ("semaphore-recover", [name, rounds]) => sync::peer_of_semaphore_recover(name, rounds),
         ("posix-semaphore", [there, back, rounds]) => sync::peer_of_posix_semaphore(there, back, rounds),
+        ("eventfd", []) => events::peer_of_eventfd(),
+        ("signal", []) => events::peer_of_signal(),
+        ("exit", []) => Ok(()),
+        ("wait", []) => sync::wait_to_be_killed(),
+        ("pipeline", []) => events::peer_of_pipeline(),
         _ => Err("these are no arguments of a demonstration's second process".into()),
     };
     match outcome {
@@ -207,7 +218,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         chosen.push(mechanism);
     }
     if chosen.is_empty() {
-        chosen.extend(MECHANISMS);
+        chosen.extend(mechanisms());
     }
     let directory = match Directory::new() {
         Ok(directory) => directory,

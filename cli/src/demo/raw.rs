@@ -3,7 +3,7 @@
 //! They use the same objects as the library does: the same descriptors, the same named semaphores and memories. What the library makes is
 //! what the system calls know, so the two can take turns on it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr;
@@ -182,6 +182,56 @@ impl<const N: usize> TypedQueue<N> {
             }
         }
     }
+}
+
+/// A timer of the system.
+pub(super) fn set_timer(timer: &impl AsFd, first: libc::timespec) -> Result<()> {
+    let setting = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: first };
+    // SAFETY: the setting is valid to read; nobody wants the old one.
+    check(unsafe { libc::timerfd_settime(timer.as_fd().as_raw_fd(), 0, &setting, ptr::null_mut()) }).map(drop)
+}
+
+/// A descriptor of this process that is readable, in a moment or at once.
+pub(super) fn await_readable(descriptor: &impl AsFd) -> Result<()> {
+    let mut wanted = libc::pollfd { fd: descriptor.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one record, valid to write to.
+    check(unsafe { libc::poll(&mut wanted, 1, PATIENCE.as_millis() as libc::c_int) }).map(drop)
+}
+
+/// A signal with a value, to a process.
+pub(super) fn send_signal(process: i32, signal: i32, value: i32) -> Result<()> {
+    // SAFETY: a union of an integer and a pointer; the integer is what the receiver reads.
+    check(unsafe { libc::sigqueue(process, signal, libc::sigval { sival_ptr: value as usize as *mut libc::c_void }) }).map(drop)
+}
+
+/// The value of the next signal with this number, which the calling thread blocks.
+pub(super) fn receive_signal(signal: i32) -> Result<i32> {
+    // SAFETY: zero bytes are an empty set and no information; both are valid to write to.
+    unsafe {
+        let (mut set, mut information): (libc::sigset_t, libc::siginfo_t) = (std::mem::zeroed(), std::mem::zeroed());
+        check(libc::sigaddset(&mut set, signal))?;
+        while libc::sigwaitinfo(&set, &mut information) < 0 {
+            retry()?;
+        }
+        Ok(information.si_value().sival_ptr as usize as i32)
+    }
+}
+
+/// Starts a program and waits for its end; gives its status as `wait` does.
+pub(super) fn spawn_and_wait(program: &CStr, arguments: &[&CStr]) -> Result<i32> {
+    let mut pointers: Vec<*mut libc::c_char> = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
+    pointers.push(ptr::null_mut());
+    let (mut process, mut status) = (0, 0);
+    unsafe extern "C" {
+        static environ: *const *mut libc::c_char;
+    }
+    // SAFETY: the strings end with zero, their list with null; the environment is this process's, and nobody changes it in this program.
+    check_pthread(unsafe { libc::posix_spawn(&mut process, program.as_ptr(), ptr::null(), ptr::null(), pointers.as_ptr(), environ) })?;
+    // SAFETY: the status is valid to write to.
+    while unsafe { libc::waitpid(process, &mut status, 0) } < 0 {
+        retry()?;
+    }
+    Ok(status)
 }
 
 /// A signal is no failure.

@@ -118,7 +118,7 @@ pub(super) fn peer_of_mutex(name: &str, rounds: &str) -> Outcome<()> {
 }
 
 /// The first process kills this one; if it is gone itself, the wait ends.
-fn wait_to_be_killed() -> Outcome<()> {
+pub(super) fn wait_to_be_killed() -> Outcome<()> {
     std::thread::sleep(PATIENCE);
     Err("nobody has killed the second process".into())
 }

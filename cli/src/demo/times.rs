@@ -34,6 +34,15 @@ fn median(mut times: Vec<u64>) -> f64 {
     times[times.len() / 2] as f64
 }
 
+fn time_rounds(rounds: u32, mut library: impl FnMut() -> Outcome<()>, mut raw: impl FnMut() -> Outcome<()>) -> Outcome<Times> {
+    let mut times = (Vec::with_capacity(rounds as usize), Vec::with_capacity(rounds as usize));
+    for _ in 0..rounds {
+        times.0.push(nanoseconds(&mut library)?);
+        times.1.push(nanoseconds(&mut raw)?);
+    }
+    Ok(Times { library: median(times.0), raw: median(times.1) })
+}
+
 /// Operations that are shorter than the clock is exact are timed by the hundred.
 const BATCH: usize = 100;
 
@@ -49,13 +58,16 @@ impl Stage {
         mut raw: impl FnMut() -> Outcome<()>,
         done: &AtomicU64,
     ) -> Outcome<Times> {
-        let mut times = (Vec::with_capacity(self.rounds as usize), Vec::with_capacity(self.rounds as usize));
-        for _ in 0..self.rounds {
-            times.0.push(nanoseconds(&mut library)?);
-            times.1.push(nanoseconds(&mut raw)?);
+        let told = || {
             done.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(Times { library: median(times.0), raw: median(times.1) })
+            raw()
+        };
+        time_rounds(self.rounds, &mut library, told)
+    }
+
+    /// [`time`](Stage::time) for what takes long: no more rounds than this.
+    pub(super) fn time_few(&self, most: u32, library: impl FnMut() -> Outcome<()>, raw: impl FnMut() -> Outcome<()>) -> Outcome<Times> {
+        time_rounds(self.rounds.min(most), library, raw)
     }
 
     /// [`time`](Stage::time) for operations of a few nanoseconds.

@@ -2,11 +2,15 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::Availability;
 use crate::error::{Context, Error, Result};
+use crate::event::signal::{self, Target};
+use crate::event::{Clock, EventCounter, EventCounterOptions, ExitStatus, ProcessExit, Timer};
 use crate::memory::{Access, Memory, MemoryOptions, Seals};
 use crate::message::{Mq, MqOptions, SysvQueue, SysvQueueOptions, Which};
+use crate::process::{Command, Pipeline};
 use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, create_fifo};
 use crate::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 use crate::wait::{Timeout, Wait};
@@ -48,7 +52,11 @@ fn require_same(arrived: &[u8]) -> Result<()> {
     if arrived == GREETING {
         return Ok(());
     }
-    Err(Error::os(OPERATION, nix::errno::Errno::EIO).hint("other bytes arrived than were sent"))
+    Err(wrong("other bytes arrived than were sent"))
+}
+
+fn wrong(what: &'static str) -> Error {
+    Error::os(OPERATION, nix::errno::Errno::EIO).hint(what)
 }
 
 fn adopt(descriptor: impl Into<std::os::fd::OwnedFd>) -> Result<ByteStream> {
@@ -228,6 +236,47 @@ pub(super) fn posix_semaphore() -> Availability {
         let second = PosixSemaphore::open(&name, &PosixSemaphoreOptions::default())?;
         second.wait(PATIENCE)?;
         first.post()
+    }
+    availability(trial())
+}
+
+pub(super) fn eventfd() -> Availability {
+    fn trial() -> Result<()> {
+        let counter = EventCounter::create(&EventCounterOptions::default())?;
+        counter.add(1, PATIENCE)?;
+        counter.take(PATIENCE).map(drop)
+    }
+    availability(trial())
+}
+
+pub(super) fn timer() -> Availability {
+    fn trial() -> Result<()> {
+        let timer = Timer::create(Clock::Monotonic)?;
+        timer.set(Duration::from_nanos(1), Duration::ZERO)?;
+        timer.wait(PATIENCE).map(drop)
+    }
+    availability(trial())
+}
+
+/// A signal would disturb the process that asks; signal 0 goes the same way, and does nothing.
+pub(super) fn signal() -> Availability {
+    availability(signal::send(Target::Process(std::process::id() as i32), 0))
+}
+
+/// This process has not ended, and that is the right answer.
+pub(super) fn process_exit() -> Availability {
+    availability(ProcessExit::open(std::process::id() as i32).and_then(|itself| match itself.wait(Wait::NEVER) {
+        Err(error) if error.code() == -libc::EAGAIN => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(wrong("a process that runs was said to have ended")),
+    }))
+}
+
+pub(super) fn pipeline() -> Availability {
+    fn trial() -> Result<()> {
+        let stages = [Command::new("true"), Command::new("true")];
+        let statuses = Pipeline::spawn(&stages)?.wait(PATIENCE)?;
+        if statuses.iter().all(|status| *status == ExitStatus::Exited(0)) { Ok(()) } else { Err(wrong("a stage has failed")) }
     }
     availability(trial())
 }
