@@ -3687,6 +3687,81 @@ int unipc_pipeline_send_signal(unipc_pipeline *pipeline, int signal);
  */
 void unipc_pipeline_close(unipc_pipeline *pipeline);
 
+/* ---- Spinlocks in memory --------------------------------------------------------------------------------- */
+
+/**
+ * A spinlock for memory that processes share, whose holder may die. For critical sections of a few instructions. All-zero bytes are a valid, unlocked
+ * one.
+ *
+ * It is owned by a thread, and locking it again is -EDEADLK. It must not be moved or copied while in use. Processes that share it live in one pid
+ * namespace; others get UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
+ */
+typedef struct unipc_spinlock {
+  /** Not for use. */
+  uint64_t opaque[16];
+} unipc_spinlock;
+
+/**
+ * Makes the spinlock anew, unlocked, whatever bytes stood there. Zero bytes need no init. Nobody may use the spinlock meanwhile.
+ *
+ * @param spinlock  where, at a multiple of 8 bytes
+ * @return          0; -EINVAL: NULL or misaligned
+ *
+ * Threads: none may use the spinlock meanwhile. Signal-safe: no. Since 0.1. See pthread_spin_init(3).
+ */
+int unipc_spinlock_init(unipc_spinlock *spinlock);
+
+/**
+ * Locks the spinlock, and fails if a holder died inside and nobody has repaired since. Use unipc_spinlock_lock_recover to repair.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; -EOWNERDEAD: not held, a holder died; -EAGAIN: another holds it and the timeout is zero; -ETIMEDOUT; -ECANCELED:
+ *                 the bound stop token; -EDEADLK: the caller holds it already; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE: no spinlock of
+ *                 this ABI and pid namespace. A negative result: not held.
+ *
+ * It spins for some microseconds, then sleeps. Threads: any; the lock is the calling thread's. Fork: the child does not hold it. Signal-safe: no.
+ * Since 0.1. See pthread_spin_lock(3), futex(2).
+ */
+int unipc_spinlock_lock(unipc_spinlock *spinlock, int64_t timeout);
+
+/**
+ * unipc_spinlock_lock without waiting: -EAGAIN if another holds it.
+ *
+ * @return  as unipc_spinlock_lock
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_spin_trylock(3).
+ */
+int unipc_spinlock_try_lock(unipc_spinlock *spinlock);
+
+/**
+ * Locks the spinlock also when the last holder died inside.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; UNIPC_NEEDS_REPAIR: held, and a holder died since the last unipc_spinlock_mark_consistent: repair what the spinlock
+ *                 protects, then mark it. Negative: not held, as unipc_spinlock_lock but for -EOWNERDEAD.
+ *
+ * Unlocking without marking, or dying, passes the need for repair on to the next. Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_spinlock_lock_recover(unipc_spinlock *spinlock, int64_t timeout);
+
+/**
+ * Ends the need for repair, after the repair. The caller holds the spinlock, and goes on holding it.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the spinlock; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1.
+ */
+int unipc_spinlock_mark_consistent(unipc_spinlock *spinlock);
+
+/**
+ * Unlocks the spinlock.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the spinlock; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1. See pthread_spin_unlock(3).
+ */
+int unipc_spinlock_unlock(unipc_spinlock *spinlock);
+
 /* ---- Initialisers: the size, and zero -------------------------------------------------------------------- */
 
 #define UNIPC_PIPE_OPTIONS_INIT { sizeof(unipc_pipe_options), 0 }
@@ -3724,11 +3799,15 @@ static_assert(sizeof(unipc_mutex) == 128, "size of unipc_mutex");
 static_assert(alignof(unipc_mutex) == 8, "alignment of unipc_mutex");
 static_assert(sizeof(unipc_semaphore) == 512, "size of unipc_semaphore");
 static_assert(alignof(unipc_semaphore) == 8, "alignment of unipc_semaphore");
+static_assert(sizeof(unipc_spinlock) == 128, "size of unipc_spinlock");
+static_assert(alignof(unipc_spinlock) == 8, "alignment of unipc_spinlock");
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 _Static_assert(sizeof(unipc_mutex) == 128, "size of unipc_mutex");
 _Static_assert(_Alignof(unipc_mutex) == 8, "alignment of unipc_mutex");
 _Static_assert(sizeof(unipc_semaphore) == 512, "size of unipc_semaphore");
 _Static_assert(_Alignof(unipc_semaphore) == 8, "alignment of unipc_semaphore");
+_Static_assert(sizeof(unipc_spinlock) == 128, "size of unipc_spinlock");
+_Static_assert(_Alignof(unipc_spinlock) == 8, "alignment of unipc_spinlock");
 #endif
 
 #ifdef __cplusplus

@@ -21,6 +21,7 @@ pub mod process;
 pub mod seqpacket;
 pub mod signal;
 pub mod socket;
+pub mod spinlock;
 pub mod stream;
 pub mod sync;
 pub mod sysv_queue;

@@ -42,7 +42,7 @@ const _: () = {
 ///
 /// # Safety
 /// `place` is NULL or valid for reads and writes of a `T` during `'a`, by atomic means alone.
-unsafe fn in_place<'a, T, U>(operation: &'static str, place: *const U) -> Result<&'a T, Error> {
+pub(crate) unsafe fn in_place<'a, T, U>(operation: &'static str, place: *const U) -> Result<&'a T, Error> {
     if !place.cast::<T>().is_aligned() {
         return Err(invalid(operation, "an object in memory stands at a multiple of 8 bytes"));
     }

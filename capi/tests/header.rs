@@ -28,6 +28,7 @@ const PARTS: &[(&str, &str)] = &[
     ("event.rs", "Events: counters and timers"),
     ("signal.rs", "Signals: sent, received, described"),
     ("process.rs", "Processes: their end, children, pipelines"),
+    ("spinlock.rs", "Spinlocks in memory"),
 ];
 
 /// The longest line of a declaration.

@@ -6,7 +6,12 @@
 
 namespace unipc {
 
-class recovery_guard;
+template <class Raw, int (*Unlock)(Raw *), int (*Mark)(Raw *)>
+class basic_recovery_guard;
+/// Holds a mutex that was locked to recover.
+using recovery_guard = basic_recovery_guard<unipc_mutex, unipc_mutex_unlock, unipc_mutex_mark_consistent>;
+/// Holds a spinlock that was locked to recover.
+using spinlock_recovery_guard = basic_recovery_guard<unipc_spinlock, unipc_spinlock_unlock, unipc_spinlock_mark_consistent>;
 
 /// A mutex in shared memory. Zero bytes are a valid, unlocked one; on the stack write `unipc::mutex m{};`. It is a standard Lockable and
 /// TimedLockable: std::scoped_lock and std::unique_lock work. Every lock fails with std::errc::owner_dead, not holding it, when a
@@ -68,22 +73,23 @@ private:
   unipc_mutex raw_;
 };
 
-/// A held mutex, of which it is known whether its last holder died.
-class recovery_guard {
+/// A held lock, of which it is known whether its last holder died.
+template <class Raw, int (*Unlock)(Raw *), int (*Mark)(Raw *)>
+class basic_recovery_guard {
 public:
-  recovery_guard(recovery_guard &&other) noexcept : held_(std::exchange(other.held_, nullptr)), repair_(other.repair_) {}
-  recovery_guard(const recovery_guard &) = delete;
-  recovery_guard &operator=(const recovery_guard &) = delete;
-  ~recovery_guard() { unlock(); }
+  basic_recovery_guard(basic_recovery_guard &&other) noexcept : held_(std::exchange(other.held_, nullptr)), repair_(other.repair_) {}
+  basic_recovery_guard(const basic_recovery_guard &) = delete;
+  basic_recovery_guard &operator=(const basic_recovery_guard &) = delete;
+  ~basic_recovery_guard() { unlock(); }
 
   explicit operator bool() const noexcept { return held_ != nullptr; }
-  /// The last holder died: what the mutex guards may be half-written. Without mark_consistent the need stays for the next.
+  /// The last holder died: what the lock guards may be half-written. Without mark_consistent the need stays for the next.
   bool needs_repair() const noexcept { return repair_; }
   void mark_consistent(std::error_code &code) noexcept {
-    if (detail::succeeded(unipc_mutex_mark_consistent(held_), code)) repair_ = false;
+    if (detail::succeeded(Mark(held_), code)) repair_ = false;
   }
   void unlock() noexcept {
-    if (unipc_mutex *held = std::exchange(held_, nullptr)) unipc_mutex_unlock(held);
+    if (Raw *held = std::exchange(held_, nullptr)) Unlock(held);
   }
 #ifdef UNIPC_HPP_THROWS
   void mark_consistent() {
@@ -93,8 +99,9 @@ public:
 
 private:
   friend class mutex;
-  recovery_guard(unipc_mutex *held, bool repair) noexcept : held_(held), repair_(repair) {}
-  unipc_mutex *held_;
+  friend class spinlock;
+  basic_recovery_guard(Raw *held, bool repair) noexcept : held_(held), repair_(repair) {}
+  Raw *held_;
   bool repair_;
 };
 

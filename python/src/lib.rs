@@ -18,6 +18,7 @@ mod mutex;
 mod process;
 mod semaphore;
 mod signal;
+mod spinlock;
 mod stream;
 mod sysv_memory;
 mod sysv_queue;
@@ -62,6 +63,8 @@ mod _unipc {
     use super::signal::{
         BlockedSignals, ReceivedSignal, SignalDescription, Signals, send_signal, send_signal_to_group, signal_table, take_signal,
     };
+    #[pymodule_export]
+    use super::spinlock::{Spinlock, SpinlockGuard};
     #[pymodule_export]
     use super::stream::{Credentials, Stream, create_fifo, pipe, unlink_fifo};
     #[pymodule_export]

@@ -84,6 +84,23 @@ def _held(stack: ExitStack) -> unipc.Mutex:
     return mutex
 
 
+def _spun(stack: ExitStack) -> unipc.Spinlock:
+    spinlock = unipc.Spinlock.from_buffer(stack.enter_context(unipc.Memory.anonymous(128)))
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with spinlock:
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    stack.callback(holder.join)
+    stack.callback(done.set)
+    held.wait()
+    return spinlock
+
+
 def _semaphore(stack: ExitStack, recovering: bool) -> unipc.Semaphore:
     semaphore = unipc.Semaphore.from_buffer(stack.enter_context(unipc.Memory.anonymous(512)))
     if recovering:
@@ -180,6 +197,9 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "lock": lambda stack, path: lambda mutex=_held(stack): mutex.lock(),
     "with mutex": lambda stack, path: lambda mutex=_held(stack): mutex.__enter__(),
     "lock_recover": lambda stack, path: lambda mutex=_held(stack): mutex.lock_recover(),
+    "lock a spinlock": lambda stack, path: lambda spinlock=_spun(stack): spinlock.lock(),
+    "with spinlock": lambda stack, path: lambda spinlock=_spun(stack): spinlock.__enter__(),
+    "lock_recover a spinlock": lambda stack, path: lambda spinlock=_spun(stack): spinlock.lock_recover(),
     "semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, False): semaphore.wait(),
     "recovering semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, True): semaphore.wait(),
     "named semaphore": lambda stack, path: lambda semaphore=_named(stack): semaphore.wait(),

@@ -28,6 +28,8 @@ from unipc._unipc import (
     Semaphore,
     SignalDescription,
     Signals,
+    Spinlock,
+    SpinlockGuard,
     Stop,
     Stream,
     SysvMemoryStatus,
@@ -50,6 +52,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from unipc._structures import c_mutex as c_mutex
     from unipc._structures import c_semaphore as c_semaphore
+    from unipc._structures import c_spinlock as c_spinlock
 
 __all__ = [
     "Atomic",
@@ -76,6 +79,8 @@ __all__ = [
     "Semaphore",
     "SignalDescription",
     "Signals",
+    "Spinlock",
+    "SpinlockGuard",
     "Stop",
     "Stream",
     "SysvMemoryStatus",
@@ -89,6 +94,7 @@ __all__ = [
     "__version__",
     "c_mutex",
     "c_semaphore",
+    "c_spinlock",
     "create_fifo",
     "get_include",
     "pipe",
@@ -110,7 +116,7 @@ def get_include() -> str:
 
 def __getattr__(name: str) -> object:
     # ctypes costs time as well, and few need it.
-    if name in ("c_mutex", "c_semaphore"):
+    if name in ("c_mutex", "c_semaphore", "c_spinlock"):
         import unipc._structures
 
         return getattr(unipc._structures, name)

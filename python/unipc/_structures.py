@@ -13,3 +13,9 @@ class c_semaphore(ctypes.Structure):  # noqa: N801
     """Room for a unipc_semaphore: Semaphore.from_buffer(structure.field) is the semaphore."""
 
     _fields_ = [("_opaque", ctypes.c_uint64 * 64)]
+
+
+class c_spinlock(ctypes.Structure):  # noqa: N801
+    """Room for a unipc_spinlock: Spinlock.from_buffer(structure.field) is the spinlock."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 16)]

@@ -246,6 +246,49 @@ void counters() {
   CHECK_EQUAL(anonymous->load(), 0);
 }
 
+struct locks {
+  unipc::spinlock spin;
+  int value;
+};
+static_assert(std::is_trivially_default_constructible_v<unipc::spinlock>);
+
+int status_of(int (*work)(locks &), locks &shared) {
+  pid_t child = fork();
+  if (child == 0) _exit(work(shared));
+  return exit_status_of(child);
+}
+
+void spinlocks() {
+  auto shared = unipc::shared<locks>::anonymous();
+  {
+    std::scoped_lock held(shared->spin);
+    expect(std::make_error_code(std::errc::resource_deadlock_would_occur), [&] { shared->spin.lock(1s); });
+    auto busy = [](locks &others) { return others.spin.try_lock() || others.spin.try_lock_for(5ms) ? 1 : 0; };
+    CHECK_EQUAL(status_of(busy, *shared), 0);
+  }
+  auto dies = [](locks &others) {
+    others.spin.lock();
+    return 0;
+  };
+  CHECK_EQUAL(status_of(dies, *shared), 0);
+  expect(std::make_error_code(std::errc::owner_dead), [&] { shared->spin.lock(20s); });
+  {
+    auto guard = shared->spin.lock_recover(20s);
+    CHECK(guard && guard.needs_repair());
+    guard.mark_consistent();
+    CHECK(!guard.needs_repair());
+  }
+  CHECK(shared->spin.try_lock());
+  shared->spin.unlock();
+  std::error_code code;
+  shared->spin.unlock(code);
+  CHECK(code == std::errc::operation_not_permitted);
+  shared->spin.mark_consistent(code);
+  CHECK(code == std::errc::operation_not_permitted);
+  shared->spin.init();
+  CHECK(!shared->spin.lock_recover().needs_repair());
+}
+
 void named_semaphores() {
   auto name = own("semaphore");
   unipc::posix_semaphore_options options;
@@ -365,6 +408,7 @@ int main() {
   memories();
   kinds_of_memory();
   counters();
+  spinlocks();
   named_semaphores();
   queues();
   house_check(before);

@@ -11,6 +11,7 @@
 mod pipeline;
 mod spawn;
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 pub use pipeline::Pipeline;
@@ -208,8 +209,56 @@ impl ProcessId {
     }
 }
 
+/// A thread as the owner record of an object in shared memory names it: never zero, and its highest bit is free for the object's use.
+///
+/// The upper half is the thread's number, which no other thread or process of the pid namespace has, the lower when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThreadId(u64);
+
+thread_local! {
+    /// The mark of the process that looked, and what it found.
+    static THREAD: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+impl ThreadId {
+    /// The calling thread. The first call in a thread, and in a fresh child, reads /proc.
+    #[inline]
+    pub(crate) fn own() -> ThreadId {
+        let (mark, word) = THREAD.get();
+        if mark != 0 && mark == page().mark.load(Ordering::Relaxed) { ThreadId(word) } else { ThreadId::find_out() }
+    }
+
+    #[cold]
+    fn find_out() -> ThreadId {
+        // SAFETY: gettid has no preconditions.
+        let number = unsafe { libc::gettid() } as u32;
+        let own = ProcessId { number, started: read_process(number).map_or(UNKNOWN_START, |thread| thread.started) }.word();
+        THREAD.set((Birth::now().mark(), own));
+        ThreadId(own)
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_word(word: u64) -> ThreadId {
+        ThreadId(word)
+    }
+
+    /// Whether the thread certainly does not run any more.
+    pub(crate) fn is_dead(self) -> bool {
+        let ProcessId { number, started } = ProcessId::from_word(self.0);
+        match read_process(number) {
+            Some(thread) => thread.has_exited || (thread.started != started && started != UNKNOWN_START),
+            None => !exists(number),
+        }
+    }
+}
+
 struct ProcessStatus {
     started: u32,
+    /// The thread of this number has come to its end, whatever the others of its process do.
+    has_exited: bool,
     is_over: bool,
 }
 
@@ -223,8 +272,8 @@ fn read_process(number: u32) -> Option<ProcessStatus> {
     let threads: u32 = fields.get(17)?.parse().ok()?;
     let started: u64 = fields.get(19)?.parse().ok()?;
     // A leader that has exited is a zombie while its other threads go on.
-    let is_over = matches!(*state, "Z" | "X" | "x") && threads <= 1;
-    Some(ProcessStatus { started: started as u32, is_over })
+    let has_exited = matches!(*state, "Z" | "X" | "x");
+    Some(ProcessStatus { started: started as u32, has_exited, is_over: has_exited && threads <= 1 })
 }
 
 fn exists(number: u32) -> bool {
@@ -277,6 +326,21 @@ mod tests {
             std::thread::yield_now();
         }
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_thread_lives_until_its_end() {
+        let own = ThreadId::own();
+        assert_eq!(own, ThreadId::own());
+        assert!(!own.is_dead());
+        let other = std::thread::spawn(ThreadId::own).join().unwrap();
+        assert_ne!(own, other);
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !other.is_dead() {
+            assert!(std::time::Instant::now() < limit, "a thread that is joined counts as alive");
+            std::thread::yield_now();
+        }
+        assert!(!own.is_dead());
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(super) enum Kind {
     Mutex = 1,
     Semaphore = 2,
     RecoveringSemaphore = 3,
+    Spinlock = 4,
 }
 
 impl Kind {
@@ -45,7 +46,7 @@ impl Kind {
     /// Which layout of the kind this library knows. Semaphores: 2 since value and sleepers are one word.
     const fn version(self) -> u64 {
         match self {
-            Kind::Mutex => 1,
+            Kind::Mutex | Kind::Spinlock => 1,
             Kind::Semaphore | Kind::RecoveringSemaphore => 2,
         }
     }
@@ -60,6 +61,7 @@ impl Kind {
             1 => "a mutex",
             2 => "a semaphore",
             3 => "a recovering semaphore",
+            4 => "a spinlock",
             _ => "no object of this library",
         }
     }

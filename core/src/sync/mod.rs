@@ -1,6 +1,6 @@
 //! Waiting for each other.
 //!
-//! [`Mutex`] and [`Semaphore`] live in memory that the user has, at a place of the user's choice, and may be used by every process that maps it.
+//! [`Mutex`], [`Spinlock`] and [`Semaphore`] live in memory that the user has, at a place of the user's choice, and may be used by every process that maps it.
 //! All-zero bytes are a valid object: freshly made memory can be used by several processes at once without a race over who initialises it.
 //! [`PosixSemaphore`] is a kernel-visible name that plain C programs open with `sem_open`.
 //!
@@ -17,9 +17,14 @@ mod native;
 )]
 mod robust_list;
 mod semaphore;
+mod spinlock;
 
 pub use mutex::{Mutex, MutexGuard, MutexKind};
 pub use semaphore::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
+pub use spinlock::{Spinlock, SpinlockGuard};
+
+/// How often someone who waits looks whether the one it waits for is dead, in nanoseconds.
+const LOOK_FOR_DEAD: i64 = 100_000_000;
 
 /// The longest sleep for something that another process must wake: a waker may be killed, or stopped, just before it rings.
 const LONGEST_SLEEP: i64 = 500_000_000;

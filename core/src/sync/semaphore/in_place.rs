@@ -26,14 +26,11 @@ use super::LARGEST_VALUE;
 use crate::error::{Error, Result};
 use crate::process::ProcessId;
 use crate::sync::identity::{Identity, Kind};
-use crate::sync::{LONGEST_SLEEP, futex};
+use crate::sync::{LONGEST_SLEEP, LOOK_FOR_DEAD, futex};
 use crate::wait::{Deadline, Wait};
 
 /// The most units of a recovering semaphore.
 pub const PLACES: usize = 56;
-
-/// How often someone who waits for a recovering semaphore looks for dead holders, in nanoseconds.
-const LOOK_FOR_DEAD: i64 = 100_000_000;
 
 /// A counting semaphore for memory that processes share. Zero bytes are a plain semaphore of value 0.
 ///

@@ -1,0 +1,381 @@
+//! The spinlock between real processes: holders that die anywhere, holders that stop, repair.
+
+mod support;
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use support::process::Child;
+use support::shared::SharedPages;
+use support::stepper::{Step, Stepper, is_asleep};
+use support::waits::ends_in_every_way;
+use unipc::Wait;
+use unipc::sync::{Spinlock, SpinlockGuard};
+use unipc_tests::Leaks;
+
+/// A hang, generously.
+const HANG: Duration = Duration::from_secs(20);
+
+/// What the lock protects: the two are equal outside the critical section.
+#[repr(C)]
+struct Account {
+    lock: Spinlock,
+    value: AtomicI64,
+    backup: AtomicI64,
+    phase: AtomicU32,
+}
+
+impl Account {
+    fn increment(&self) {
+        self.value.fetch_add(1, Ordering::Relaxed);
+        self.backup.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn survive(&self) -> bool {
+        let mut guard = self.lock.lock_recover(HANG).expect("a survivor gets the lock");
+        let damaged = self.value.load(Ordering::Relaxed) != self.backup.load(Ordering::Relaxed);
+        assert!(guard.needs_repair() || !damaged, "damage without the word that repair is needed");
+        let told = guard.needs_repair();
+        if told {
+            self.value.store(self.backup.load(Ordering::Relaxed), Ordering::Relaxed);
+            guard.mark_consistent();
+        }
+        told
+    }
+
+    /// A child that holds the lock until it is killed.
+    fn held_by_another(&self) -> Child {
+        let holder = Child::fork(|| {
+            std::mem::forget(self.lock.lock_recover(HANG));
+            self.phase.store(1, Ordering::Release);
+            loop {
+                // SAFETY: the child sleeps until it is killed.
+                unsafe { libc::pause() };
+            }
+        });
+        wait_until(|| self.phase.load(Ordering::Acquire) == 1);
+        holder
+    }
+}
+
+/// What happens once per process, the look at /proc, is not stepped through.
+fn warm_up() {
+    drop(Spinlock::new().lock(HANG));
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + HANG;
+    while !condition() {
+        assert!(Instant::now() < limit, "it does not come");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn many_processes_count_on_zeroed_memory() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    let children: Vec<Child> = (0..60)
+        .map(|_| {
+            Child::fork(|| {
+                wait_until(|| account.phase.load(Ordering::Acquire) == 1);
+                for _ in 0..200 {
+                    let Ok(_guard) = account.lock.lock(HANG) else { return 1 };
+                    // Not atomic on purpose: only the lock makes it right.
+                    let value = account.value.load(Ordering::Relaxed);
+                    account.value.store(value + 1, Ordering::Relaxed);
+                }
+                0
+            })
+        })
+        .collect();
+    account.phase.store(1, Ordering::Release);
+    for child in children {
+        assert_eq!(child.wait(), 0);
+    }
+    assert_eq!(account.value.load(Ordering::Relaxed), 60 * 200);
+}
+
+#[test]
+fn a_dead_holder_is_told_until_somebody_repairs() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    account.held_by_another().kill();
+    for _ in 0..3 {
+        assert!(account.lock.lock(HANG).unwrap_err().is(Errno::EOWNERDEAD));
+        assert!(account.lock.try_lock().unwrap_err().is(Errno::EOWNERDEAD));
+    }
+    // The repairer dies, and then another gives up.
+    account.phase.store(0, Ordering::Release);
+    account.held_by_another().kill();
+    assert!(account.lock.lock_recover(Wait::NEVER).unwrap().needs_repair());
+    let mut guard = account.lock.lock_recover(HANG).unwrap();
+    assert!(guard.needs_repair());
+    guard.mark_consistent();
+    assert!(!guard.needs_repair());
+    drop(guard);
+    assert!(!account.lock.lock_recover(HANG).unwrap().needs_repair());
+    assert!(account.lock.try_lock().is_ok());
+}
+
+#[test]
+fn a_dead_thread_of_a_process_that_lives_is_found() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    std::thread::scope(|scope| {
+        scope.spawn(|| account.lock.lock_raw(HANG).unwrap());
+    });
+    assert!(account.survive());
+    assert!(!account.survive());
+}
+
+#[test]
+fn a_waiter_gets_the_lock_of_a_holder_that_is_killed() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    let mut holder = account.held_by_another();
+    assert!(account.lock.try_lock().unwrap_err().is(Errno::EAGAIN));
+    let waiter = Child::fork(|| i32::from(!account.survive()));
+    wait_until(|| is_asleep(waiter.id()));
+    let start = Instant::now();
+    holder.kill();
+    assert_eq!(waiter.wait(), 0);
+    println!("the waiter of a dead holder goes on after {:?}", start.elapsed());
+}
+
+#[test]
+fn only_the_holder_unlocks_and_marks() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    assert!(account.lock.unlock().unwrap_err().is(Errno::EPERM));
+    assert!(account.lock.mark_consistent().unwrap_err().is(Errno::EPERM));
+    let guard = std::mem::ManuallyDrop::new(account.lock.lock(HANG).unwrap());
+    assert!(account.lock.lock(HANG).unwrap_err().is(Errno::EDEADLK));
+    assert!(account.lock.try_lock().unwrap_err().is(Errno::EDEADLK));
+    let child = Child::fork(|| {
+        let refused = account.lock.unlock().unwrap_err().is(Errno::EPERM)
+            && account.lock.mark_consistent().unwrap_err().is(Errno::EPERM)
+            && account.lock.try_lock().unwrap_err().is(Errno::EAGAIN);
+        // The child did not inherit the lock.
+        drop::<SpinlockGuard>(std::mem::ManuallyDrop::into_inner(guard));
+        i32::from(!refused)
+    });
+    assert_eq!(child.wait(), 0);
+    account.lock.unlock().unwrap();
+    // SAFETY: the pages are mapped and nobody uses the spinlock.
+    unsafe {
+        (&raw mut (*account.as_ptr()).lock).write_bytes(0xa5, 1);
+        assert!(account.lock.lock(HANG).unwrap_err().is_failure(unipc::Failure::Incompatible));
+        Spinlock::init(&raw mut (*account.as_ptr()).lock);
+    }
+    drop(account.lock.lock(HANG).unwrap());
+}
+
+#[test]
+fn locking_ends_in_every_way() {
+    support::waits::prepare();
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    let mut holder = account.held_by_another();
+    ends_in_every_way("lock", |wait| account.lock.lock(wait).map(drop).unwrap_err());
+    ends_in_every_way("lock to recover", |wait| account.lock.lock_recover(wait).map(drop).unwrap_err());
+    holder.kill();
+}
+
+#[test]
+fn another_pid_namespace_is_refused() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    drop(account.lock.lock(HANG).unwrap());
+    let child = Child::fork(|| {
+        // SAFETY: the next child of this one lives in a namespace of its own.
+        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWPID) }, 0, "unshare needs root");
+        let inner = Child::fork(|| {
+            let is_refused = |result: unipc::Result<()>| result.is_err_and(|error| error.is_failure(unipc::Failure::Incompatible));
+            i32::from(!(is_refused(account.lock.lock_raw(HANG)) && is_refused(account.lock.unlock())))
+        });
+        inner.wait()
+    });
+    assert_eq!(child.wait(), 0);
+}
+
+fn lock_and_count(account: &Account) -> i32 {
+    let guard = account.lock.lock_recover(HANG);
+    account.increment();
+    drop(guard);
+    0
+}
+
+/// Kills a process at every instruction of first use, lock, critical section and unlock; a survivor goes on each time.
+#[test]
+fn killed_at_every_instruction() {
+    let _leaks = Leaks::watch();
+    let mut points = 0;
+    loop {
+        let account = SharedPages::<Account>::zeroed();
+        let mut stepper = Stepper::start(warm_up, || lock_and_count(&account));
+        if !stepper.advance(points) {
+            break;
+        }
+        stepper.kill();
+        account.survive();
+        assert!(!account.survive(), "the repair is remembered");
+        points += 1;
+    }
+    println!("killed at {points} instructions of first use, lock and unlock; failures: 0");
+    assert!(points > 50, "the stepper has not stepped through a lock: {points}");
+}
+
+/// Stops a process at every instruction; another does not wait longer than it wants, and both come through.
+#[test]
+fn stopped_at_every_instruction_nobody_hangs() {
+    const PATIENCE: Duration = Duration::from_millis(4);
+    let _leaks = Leaks::watch();
+    let (mut points, mut refused) = (0, 0);
+    loop {
+        let account = SharedPages::<Account>::zeroed();
+        let mut stepper = Stepper::start(warm_up, || lock_and_count(&account));
+        if !stepper.advance(points) {
+            break;
+        }
+        let stopped = stepper.stop();
+        let waiter = Child::fork(|| match account.lock.lock(PATIENCE) {
+            Ok(_guard) => {
+                account.increment();
+                0
+            }
+            Err(error) => {
+                assert!(error.is(Errno::ETIMEDOUT), "{error}");
+                1
+            }
+        });
+        let status = waiter.wait();
+        assert!(status == 0 || status == 1, "{status}");
+        refused += status;
+        assert_eq!(stopped.go_on(), 0);
+        assert!(!account.survive(), "nobody has died");
+        points += 1;
+    }
+    println!("stopped at {points} instructions of lock and unlock, {refused} of them inside; failures: 0");
+    assert!(points > 50 && refused > 0 && (refused as u32) < points, "{points} {refused}");
+}
+
+/// The lock is held by another at first: the victim dies before, in and after its sleep, also as a woken waiter. It dies in the late part of a long
+/// spin, so not every instruction of that is one of the points.
+#[test]
+fn killed_at_every_instruction_contended() {
+    let _leaks = Leaks::watch();
+    let mut points = 0;
+    loop {
+        let account = SharedPages::<Account>::zeroed();
+        // A holder that neither dies nor lets go while the victim spins.
+        let mut guard = Some(account.lock.lock(HANG).unwrap());
+        let spins = || drop(account.lock.lock(Duration::from_nanos(1)));
+        let mut stepper = Stepper::start(
+            || {
+                warm_up();
+                spins();
+            },
+            || lock_and_count(&account),
+        );
+        let (mut finished, mut slept, mut behind) = (false, false, 0);
+        while behind < points {
+            let mut step = stepper.step();
+            if step == Step::Sleeping {
+                // It sleeps for the lock: let it have it.
+                slept = true;
+                drop(guard.take());
+                step = stepper.finish(HANG);
+            }
+            assert_ne!(step, Step::Sleeping, "a waiter hangs though the lock is free");
+            if let Step::Exited(status) = step {
+                assert_eq!(status, 0);
+                finished = true;
+                break;
+            }
+            behind += u32::from(slept);
+        }
+        if finished {
+            break;
+        }
+        stepper.kill();
+        drop(guard);
+        account.survive();
+        assert!(!account.survive());
+        points += 1;
+    }
+    println!("killed at {points} instructions behind the sleep of a contended lock; failures: 0");
+    assert!(points > 50, "the stepper has not stepped through a lock: {points}");
+}
+
+/// Kills the holder at every instruction of its unlock while another process sleeps for the lock: it comes through.
+#[test]
+fn killed_at_every_instruction_of_unlock_with_a_waiter() {
+    let _leaks = Leaks::watch();
+    let (mut points, mut longest) = (0, Duration::ZERO);
+    loop {
+        let account = SharedPages::<Account>::zeroed();
+        let begin = || {
+            account.lock.lock_raw(HANG).unwrap();
+            account.phase.store(1, Ordering::Release);
+        };
+        let mut stepper = Stepper::start(begin, || {
+            while account.phase.load(Ordering::Acquire) != 2 {
+                std::hint::spin_loop();
+            }
+            account.increment();
+            i32::from(account.lock.unlock().is_err())
+        });
+        let waiter = Child::fork(|| {
+            account.survive();
+            0
+        });
+        wait_until(|| is_asleep(waiter.id()));
+        account.phase.store(2, Ordering::Release);
+        if !stepper.advance(points) {
+            assert_eq!(waiter.wait(), 0);
+            break;
+        }
+        let start = Instant::now();
+        stepper.kill();
+        assert_eq!(waiter.wait(), 0);
+        longest = longest.max(start.elapsed());
+        points += 1;
+    }
+    println!("killed at {points} instructions of unlock with a waiter, who waited {longest:?} at most; failures: 0");
+    assert!(points > 20, "the stepper has not stepped through an unlock: {points}");
+}
+
+/// Processes that lock, change and unlock, killed at moments of no choice.
+#[test]
+fn killed_at_random_moments() {
+    let _leaks = Leaks::watch();
+    let account = SharedPages::<Account>::zeroed();
+    let mut repairs = 0;
+    for round in 0..100u64 {
+        let mut children: Vec<Child> = (0..2)
+            .map(|_| {
+                Child::fork(|| {
+                    account.phase.fetch_add(1, Ordering::Release);
+                    loop {
+                        account.survive();
+                        let Ok(mut guard) = account.lock.lock_recover(HANG) else { return 1 };
+                        if guard.needs_repair() {
+                            account.value.store(account.backup.load(Ordering::Relaxed), Ordering::Relaxed);
+                            guard.mark_consistent();
+                        }
+                        account.increment();
+                    }
+                })
+            })
+            .collect();
+        wait_until(|| account.phase.load(Ordering::Acquire) as u64 >= 2 * (round + 1));
+        std::thread::sleep(Duration::from_micros(300 + round * 37 % 900));
+        for child in &mut children {
+            child.kill();
+        }
+        repairs += u32::from(account.survive());
+    }
+    println!("killed 200 processes at random moments, {repairs} repairs by the survivor; failures: 0");
+}
