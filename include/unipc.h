@@ -3762,6 +3762,204 @@ int unipc_spinlock_mark_consistent(unipc_spinlock *spinlock);
  */
 int unipc_spinlock_unlock(unipc_spinlock *spinlock);
 
+/* ---- Locks on files -------------------------------------------------------------------------------------- */
+
+/**
+ * file lock: a lock of the open file, on ranges of bytes. After fork the child shares it: the lock ends when both have closed, or either has unlocked.
+ * It meets record locks.
+ */
+#define UNIPC_FILE_LOCK_OFD 0
+
+/** file lock: a lock of the open file, on the whole of it, as flock(1) takes it. After fork as UNIPC_FILE_LOCK_OFD. Its upgrade lets others in between. */
+#define UNIPC_FILE_LOCK_FLOCK 1
+
+/**
+ * file lock: a lock of the process, on ranges of bytes. When the process closes any descriptor of the file, whoever opened it, all its record locks on
+ * the file are lost. A child made by fork has none. It does not keep threads apart. It meets OFD locks.
+ */
+#define UNIPC_FILE_LOCK_RECORD 2
+
+/** file lock: one holder. */
+#define UNIPC_FILE_LOCK_EXCLUSIVE 0
+
+/** file lock: any number of holders, all of them shared. */
+#define UNIPC_FILE_LOCK_SHARED 1
+
+/**
+ * A file, opened to be locked: against other processes that ask for the lock too, and against nobody else. The kernel drops the lock when its holder
+ * dies. A lock file stays where it is: who unlinks it while another has it open leaves that one with a lock that nobody else will find.
+ *
+ * A handle costs a descriptor. Handles that are to keep each other out, in threads too, are opened each for itself; to lock twice through one handle
+ * changes its lock. What loses the lock depends on the kind, see UNIPC_FILE_LOCK_OFD, UNIPC_FILE_LOCK_FLOCK and UNIPC_FILE_LOCK_RECORD.
+ */
+typedef struct unipc_file_lock unipc_file_lock;
+
+/** Options of file locks. Begin with UNIPC_FILE_LOCK_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_file_lock_options {
+  /** sizeof(unipc_file_lock_options) */
+  size_t struct_size;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** UNIPC_FILE_LOCK_OFD, UNIPC_FILE_LOCK_FLOCK or UNIPC_FILE_LOCK_RECORD */
+  uint32_t kind;
+  /** create: permissions, set whatever the umask says; 0: 0600 */
+  uint32_t mode;
+  /** 1 opens to read only: enough for a flock, and for shared locks of the other kinds */
+  uint32_t read_only;
+  /** open: 1 accepts files of users other than oneself and root */
+  uint32_t any_owner;
+} unipc_file_lock_options;
+
+/** A lock that is in the way. Begin with UNIPC_FILE_LOCK_HOLDER_INIT. */
+typedef struct unipc_file_lock_holder {
+  /** sizeof(unipc_file_lock_holder) */
+  size_t struct_size;
+  /** the first byte that it is on */
+  uint64_t start;
+  /** how many bytes; 0: all from the start */
+  uint64_t length;
+  /** the process; 0: the kernel does not tell, as of OFD locks and of processes in another pid namespace */
+  int32_t process;
+  /** UNIPC_FILE_LOCK_EXCLUSIVE or UNIPC_FILE_LOCK_SHARED */
+  uint32_t mode;
+} unipc_file_lock_holder;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_OPTIONS_INIT does. Since 0.1. */
+void unipc_file_lock_options_init(unipc_file_lock_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_HOLDER_INIT does. Since 0.1. */
+void unipc_file_lock_holder_init(unipc_file_lock_holder *holder);
+
+/**
+ * Opens a regular file that exists, to be locked. Symbolic links at the end of the path are not followed.
+ *
+ * @param path     at most 4095 bytes
+ * @param options  kind, read_only, any_owner; NULL: defaults
+ * @param lock     receives the handle, or NULL on failure; close it with unipc_file_lock_close
+ * @return         0; -ENOENT; -EACCES; -EPERM: it belongs to another user; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file; -EINVAL: NULL, a
+ *                 bad path or kind; -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE
+ *
+ * Threads: any. Fork: the child's copy is the same holder, but for record locks. Signal-safe: no. Since 0.1. See open(2).
+ */
+int unipc_file_lock_open(const char *path, const unipc_file_lock_options *options, unipc_file_lock **lock);
+
+/**
+ * Opens a regular file to be locked, or makes an empty one if there is none.
+ *
+ * @param path     at most 4095 bytes
+ * @param options  kind, mode, group, read_only, any_owner; NULL: defaults
+ * @param lock     receives the handle, or NULL on failure; close it with unipc_file_lock_close
+ * @return         as unipc_file_lock_open; -ENOENT: of the directory; -EROFS, -ENOSPC, -EDQUOT; -EINVAL: also a bad mode or group
+ *
+ * Threads: any. Fork: as unipc_file_lock_open. Signal-safe: no. Since 0.1. See open(2).
+ */
+int unipc_file_lock_open_or_create(const char *path, const unipc_file_lock_options *options,
+    unipc_file_lock **lock);
+
+/**
+ * Takes over a descriptor of a file, to be locked; of a directory too, for a flock. It becomes close-on-exec. When it is refused it stays the caller's.
+ *
+ * @param kind  UNIPC_FILE_LOCK_OFD, UNIPC_FILE_LOCK_FLOCK or UNIPC_FILE_LOCK_RECORD
+ * @param lock  receives the handle, or NULL on failure; close it with unipc_file_lock_close
+ * @return      0; -EBADF: no open descriptor; -EINVAL: NULL, a bad kind
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_file_lock_from_fd(int fd, uint32_t kind, unipc_file_lock **lock);
+
+/**
+ * Locks a range. What this handle holds in it is converted; see unipc_file_lock_upgrade for that.
+ *
+ * @param mode     UNIPC_FILE_LOCK_EXCLUSIVE or UNIPC_FILE_LOCK_SHARED
+ * @param start    the first byte; 0 for a flock
+ * @param length   bytes; 0: all from the start, however the file grows
+ * @param timeout  nanoseconds, or UNIPC_FOREVER. The kernel has no limit for these waits: any limit but UNIPC_FOREVER probes, from every 50 us to every
+ *                 10 ms, as does a thread that has bound a stop token
+ * @return         0; -EAGAIN, -ETIMEDOUT, -ECANCELED: another holds it; -EDEADLK: record locks whose holders wait for each other, with UNIPC_FOREVER;
+ *                 -EBADF: exclusive, but open to read only; -ENOLCK: no room, or a file system without locks; -EINVAL: NULL, a bad mode, a range beyond
+ *                 2^63 - 1 or of a flock
+ *
+ * Threads: any; those of one handle do not keep each other out. Signal-safe: no. Since 0.1. See fcntl_locking(2), flock(2).
+ */
+int unipc_file_lock_lock(const unipc_file_lock *lock, uint32_t mode, uint64_t start, uint64_t length,
+    int64_t timeout);
+
+/**
+ * Makes a shared lock exclusive, and waits until the other sharers have gone.
+ *
+ * OFD and record locks stay shared meanwhile, and when it fails; two that upgrade at once wait for each other, so give it a limit. A flock is given back
+ * first: others may have changed the file before the exclusive lock is there. When that fails, the shared lock is taken again.
+ *
+ * @param start    the first byte; 0 for a flock
+ * @param length   bytes; 0: all from the start
+ * @param timeout  nanoseconds, or UNIPC_FOREVER
+ * @return         as unipc_file_lock_lock; -ENOLCK: also of a flock, another took it meanwhile, and nothing is held any more
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See flock(2).
+ */
+int unipc_file_lock_upgrade(const unipc_file_lock *lock, uint64_t start, uint64_t length, int64_t timeout);
+
+/**
+ * Makes an exclusive lock shared. It does not wait, and lets nobody write in between.
+ *
+ * @param start   the first byte; 0 for a flock
+ * @param length  bytes; 0: all from the start
+ * @return        0; -EAGAIN: it was not held; -EINVAL: NULL, a range beyond 2^63 - 1 or of a flock; -ENOLCK
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fcntl_locking(2), flock(2).
+ */
+int unipc_file_lock_downgrade(const unipc_file_lock *lock, uint64_t start, uint64_t length);
+
+/**
+ * Gives a range back, or a part of one. What is not held is no error.
+ *
+ * @param start   the first byte; 0 for a flock
+ * @param length  bytes; 0: all from the start
+ * @return        0; -EINVAL: NULL, a range beyond 2^63 - 1 or of a flock; -ENOLCK: no room for the parts that remain
+ *
+ * Threads: any. Fork: in the child it unlocks for the parent too, but for record locks. Signal-safe: no. Since 0.1. See fcntl_locking(2), flock(2).
+ */
+int unipc_file_lock_unlock(const unipc_file_lock *lock, uint64_t start, uint64_t length);
+
+/**
+ * A lock of others that keeps this handle from locking a range. It may be gone when this returns.
+ *
+ * @param mode    UNIPC_FILE_LOCK_EXCLUSIVE or UNIPC_FILE_LOCK_SHARED: what one would lock
+ * @param start   the first byte; 0 for a flock
+ * @param length  bytes; 0: all from the start
+ * @param holder  receives who holds it, if somebody does; NULL: only whether
+ * @return        1: there is one; 0: none; -EINVAL: NULL, a bad mode or range; UNIPC_UNAVAILABLE: a flock, without /proc/locks
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See fcntl_locking(2), proc_locks(5).
+ */
+int unipc_file_lock_find_holder(const unipc_file_lock *lock, uint32_t mode, uint64_t start, uint64_t length,
+    unipc_file_lock_holder *holder);
+
+/**
+ * The descriptor, which stays the handle's: to read and write the file. Do not close it.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_file_lock_fd(const unipc_file_lock *lock);
+
+/**
+ * Gives the descriptor away and closes the handle. Its locks stay until the descriptor is closed.
+ *
+ * @return  the descriptor, which is the caller's; -EINVAL: NULL
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_file_lock_into_fd(unipc_file_lock *lock);
+
+/**
+ * Closes the handle; NULL is fine. What it holds is given back, unless another descriptor of the same open file is left, as in a child made by fork.
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+void unipc_file_lock_close(unipc_file_lock *lock);
+
 /* ---- Initialisers: the size, and zero -------------------------------------------------------------------- */
 
 #define UNIPC_PIPE_OPTIONS_INIT { sizeof(unipc_pipe_options), 0 }
@@ -3791,6 +3989,8 @@ int unipc_spinlock_unlock(unipc_spinlock *spinlock);
 #define UNIPC_SIGNAL_DESCRIPTION_INIT { sizeof(unipc_signal_description), NULL, NULL, NULL, NULL, 0 }
 #define UNIPC_EXIT_STATUS_INIT { sizeof(unipc_exit_status), 0, 0, 0, 0 }
 #define UNIPC_COMMAND_INIT { sizeof(unipc_command), NULL, NULL, NULL, NULL, NULL, 0, 0 }
+#define UNIPC_FILE_LOCK_OPTIONS_INIT { sizeof(unipc_file_lock_options), NULL, 0, 0, 0, 0 }
+#define UNIPC_FILE_LOCK_HOLDER_INIT { sizeof(unipc_file_lock_holder), 0, 0, 0, 0 }
 
 /* ---- Layout: objects in memory keep their size and alignment for ever ------------------------------------ */
 

@@ -13,6 +13,7 @@
 #include "unipc/basics.hpp"
 #include "unipc/event.hpp"
 #include "unipc/locks.hpp"
+#include "unipc/file.hpp"
 #include "unipc/memory.hpp"
 #include "unipc/message.hpp"
 #include "unipc/socket.hpp"

@@ -29,6 +29,7 @@ const PARTS: &[(&str, &str)] = &[
     ("signal.rs", "Signals: sent, received, described"),
     ("process.rs", "Processes: their end, children, pipelines"),
     ("spinlock.rs", "Spinlocks in memory"),
+    ("file_lock.rs", "Locks on files"),
 ];
 
 /// The longest line of a declaration.

@@ -7,6 +7,7 @@
 //! | [`memory`] | the same pages in several processes |
 //! | [`sync`] | waiting for each other: a mutex whose holder may die, semaphores |
 //! | [`event`] | something happened: counters, timers, signals, the exit of a process |
+//! | [`file`] | files between processes: locks |
 //! | [`process`] | children started with exactly the descriptors named, and pipelines of them |
 //! | [`shared`] | what the structures in shared memory are made of |
 //! | [`advise`] | what each mechanism is like, and whether this machine has it |
@@ -23,6 +24,7 @@ pub mod advise;
 pub mod descriptor;
 pub mod error;
 pub mod event;
+pub mod file;
 pub mod memory;
 pub mod message;
 pub mod name;

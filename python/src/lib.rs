@@ -8,6 +8,7 @@ mod atomic;
 mod buffer;
 mod error;
 mod event;
+mod file_lock;
 mod framed;
 mod handle;
 mod listener;
@@ -41,6 +42,8 @@ mod _unipc {
     use super::atomic::Atomic;
     #[pymodule_export]
     use super::event::{EventFd, Timer};
+    #[pymodule_export]
+    use super::file_lock::{FileLock, FileLockHolder, HeldFile};
     #[pymodule_export]
     use super::framed::Framed;
     #[pymodule_export]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -127,6 +128,14 @@ def _sysv_queue(stack: ExitStack, messages: int = 0) -> unipc.SysvQueue:
     return queue
 
 
+def _locked_file(stack: ExitStack, path: Path, kind: Literal["ofd", "flock"]) -> unipc.FileLock:
+    holder, other = unipc.FileLock(path, kind=kind), unipc.FileLock(path, kind=kind)
+    stack.callback(holder.close)
+    stack.callback(other.close)
+    holder.lock()
+    return other
+
+
 def _unwritable(stack: ExitStack) -> Callable[[], object]:
     framed = _framed(stack)
     try:
@@ -213,6 +222,9 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "receive_message from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive_message(),
     "receive_into from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive_into(bytearray(8)),
     "open a System V queue": lambda stack, path: lambda: unipc.SysvQueue.open(0x7FFFFFFF, wait_for_creator=None),
+    "lock a file": lambda stack, path: lambda lock=_locked_file(stack, path, "ofd"): lock.lock(),
+    "with a locked file": lambda stack, path: lambda lock=_locked_file(stack, path, "flock"): lock.__enter__(),
+    "upgrade a file lock": lambda stack, path: lambda lock=_locked_file(stack, path, "ofd"): lock.upgrade(),
     "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
     "take from a counter": lambda stack, path: lambda counter=stack.enter_context(unipc.EventFd()): counter.take(),
     "add to a counter": lambda stack, path: lambda counter=_full_counter(stack): counter.add(),

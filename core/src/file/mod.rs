@@ -1,0 +1,3 @@
+//! Files between processes: locks that keep them apart.
+
+pub mod lock;

@@ -1,0 +1,1 @@
+exec "$1/locked_records$FORM" "$2/records"

@@ -1,0 +1,1 @@
+exec "$1/locked_write$FORM" "$2/locked"
