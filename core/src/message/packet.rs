@@ -5,7 +5,10 @@
 //!
 //! On a connection the end reads as zero bytes, and so does an empty message. What tells them apart is control data: with `SO_TIMESTAMPNS` the kernel
 //! puts a time beside every message, and none beside the end. (`MSG_EOR` is not set by Linux; poll says "hung up" also while messages still
-//! wait; `SO_PASSCRED` would do, but gives the socket an abstract name as soon as it sends.)
+//! wait; `SO_PASSCRED` would do, but gives the socket an abstract name as soon as it sends.) Who has no room for the time is told that some was cut
+//! off, which is enough, and cheaper.
+//!
+//! `send` and `recv` take 0.1 to 0.2 µs less than `sendmsg` and `recvmsg`, so what is nothing but bytes goes by them.
 //!
 //! A receiver whose queue is full makes the sender wait. Poll on the sender's socket only knows of its own room and of the one that it is connected to;
 //! for any other address a helper socket is connected there and polled.
@@ -150,9 +153,17 @@ impl Packets {
         let mut deadline = Deadline::new(operation, wait);
         let flags = if deadline.is_plain() { 0 } else { libc::MSG_DONTWAIT };
         let address = to.map(|to| (&to.storage, to.length));
+        let is_bytes = to.is_none() && descriptors.is_empty();
         loop {
-            match control::send(self.socket.as_fd(), address, data, descriptors, flags) {
-                Ok(_) => return Ok(()),
+            let sent = if is_bytes {
+                // SAFETY: the bytes are valid for reads.
+                check(unsafe { libc::send(self.socket.as_raw_fd(), data.as_ptr().cast(), data.len(), flags | libc::MSG_NOSIGNAL) })
+                    .map(drop)
+            } else {
+                control::send(self.socket.as_fd(), address, data, descriptors, flags).map(drop)
+            };
+            match sent {
+                Ok(()) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => self.wait_for_room(to, &mut deadline)?,
                 Err(errno) => return Err(self.explain(operation, errno, data.len())),
@@ -197,6 +208,20 @@ impl Packets {
         Ok(self.take(&mut Deadline::new(operation, wait), &mut [], wanted, libc::MSG_PEEK)?.size)
     }
 
+    /// Where there is no end, nothing beside the bytes is needed. Descriptors that come with them are closed by the kernel.
+    fn take_bytes(&self, deadline: &mut Deadline<'_>, buffer: &mut [u8]) -> Result<usize> {
+        let flags = libc::MSG_TRUNC | if deadline.is_plain() { 0 } else { libc::MSG_DONTWAIT };
+        loop {
+            // SAFETY: the buffer is valid for writes.
+            match check(unsafe { libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
+                Ok(size) => return Ok(size as usize),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => deadline.ready(self.socket.as_fd(), libc::POLLIN)?,
+                Err(errno) => return Err(Error::os(deadline.operation(), errno)),
+            }
+        }
+    }
+
     /// Receives a message with up to `maximum` descriptors.
     pub(crate) fn receive(
         &self,
@@ -206,13 +231,20 @@ impl Packets {
         wants_address: bool,
         wait: Wait<'_>,
     ) -> Result<Received> {
+        if maximum == 0 && !wants_address && !self.credentials && !self.pidfds {
+            let mut deadline = Deadline::new(operation, wait);
+            let size = match self.has_end {
+                true => self.take(&mut deadline, buffer, Wanted::default(), 0)?.size,
+                false => self.take_bytes(&mut deadline, buffer)?,
+            };
+            check_size(operation, size, buffer.len())?;
+            let info = MessageInfo { size, ..Default::default() };
+            return Ok(Received { info, descriptors: Vec::new(), sender_pidfd: None, address: String::new() });
+        }
         let wanted =
             Wanted { descriptors: maximum, credentials: self.credentials, pidfd: self.pidfds, time: self.is_timed, address: wants_address };
         let arrived = self.take(&mut Deadline::new(operation, wait), buffer, wanted, 0)?;
-        if arrived.size > buffer.len() {
-            let remedy = format!("the message had {} bytes, the buffer {}; it is lost", arrived.size, buffer.len());
-            return Err(Error::os(operation, Errno::EMSGSIZE).hint(remedy).after(arrived.size));
-        }
+        check_size(operation, arrived.size, buffer.len())?;
         if maximum != 0 {
             arrived.judge(operation, maximum)?;
         }
@@ -240,7 +272,7 @@ impl Packets {
 
     fn is_end(&self, arrived: &Arrived) -> bool {
         // Where the kernel puts no time, an empty message right before the end is lost.
-        self.has_end && if self.is_timed { !arrived.has_control } else { is_ready(self.socket.as_fd(), libc::POLLRDHUP) }
+        self.has_end && if self.is_timed { !arrived.has_control && !arrived.is_cut } else { is_ready(self.socket.as_fd(), libc::POLLRDHUP) }
     }
 
     #[cold]
@@ -250,6 +282,14 @@ impl Packets {
         }
         Error::failure(operation, Failure::End)
     }
+}
+
+fn check_size(operation: &'static str, size: usize, room: usize) -> Result<()> {
+    if size <= room {
+        return Ok(());
+    }
+    let remedy = format!("the message had {size} bytes, the buffer {room}; it is lost");
+    Err(Error::os(operation, Errno::EMSGSIZE).hint(remedy).after(size))
 }
 
 impl AsFd for Packets {

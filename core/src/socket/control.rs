@@ -111,8 +111,10 @@ pub(crate) fn receive(
     let (mut message, mut address): (libc::msghdr, libc::sockaddr_storage) = unsafe { std::mem::zeroed() };
     message.msg_iov = buffers.as_mut_ptr().cast();
     message.msg_iovlen = buffers.len() as _;
-    message.msg_control = room.as_mut_ptr().cast();
-    message.msg_controllen = wanted.room() as _;
+    if wanted.room() != 0 {
+        message.msg_control = room.as_mut_ptr().cast();
+        message.msg_controllen = wanted.room() as _;
+    }
     if wanted.address {
         message.msg_name = (&raw mut address).cast();
         message.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;

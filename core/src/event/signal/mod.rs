@@ -101,11 +101,14 @@ pub fn take<'a>(signals: &[i32], wait: impl Into<Wait<'a>>) -> Result<Received> 
     let mut length = 0;
     loop {
         let limit = libc::timespec { tv_sec: length / 1_000_000_000, tv_nsec: length % 1_000_000_000 };
+        // Nothing but a signal ends a plain wait, so it needs no look beforehand.
+        let limit = if deadline.is_plain() { std::ptr::null() } else { &raw const limit };
         // SAFETY: zero bytes are a valid siginfo.
         let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the set is initialised, the information valid to write to, the time valid.
-        match check(unsafe { libc::sigtimedwait(&set, &mut information, &limit) }) {
+        // SAFETY: the set is initialised, the information valid to write to, the time valid or none.
+        match check(unsafe { libc::sigtimedwait(&set, &mut information, limit) }) {
             Ok(_) => return Ok(Received::of(&information)),
+            Err(Errno::EINTR) if deadline.is_plain() => {}
             Err(Errno::EAGAIN | Errno::EINTR) => length = deadline.slice(i64::MAX)?,
             Err(errno) => return Err(Error::os(OPERATION, errno)),
         }
