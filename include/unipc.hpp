@@ -12,8 +12,8 @@
 
 #include "unipc/basics.hpp"
 #include "unipc/event.hpp"
-#include "unipc/locks.hpp"
 #include "unipc/file.hpp"
+#include "unipc/locks.hpp"
 #include "unipc/memory.hpp"
 #include "unipc/message.hpp"
 #include "unipc/socket.hpp"

@@ -7,7 +7,7 @@
 //! | [`memory`] | the same pages in several processes |
 //! | [`sync`] | waiting for each other: a mutex whose holder may die, semaphores |
 //! | [`event`] | something happened: counters, timers, signals, the exit of a process |
-//! | [`file`] | files between processes: locks |
+//! | [`mod@file`] | files between processes: locks, contents replaced in one step, records appended and followed |
 //! | [`process`] | children started with exactly the descriptors named, and pipelines of them |
 //! | [`shared`] | what the structures in shared memory are made of |
 //! | [`advise`] | what each mechanism is like, and whether this machine has it |

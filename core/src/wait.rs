@@ -282,6 +282,20 @@ impl<'a> Deadline<'a> {
         }
     }
 
+    /// Sleeps until `descriptor` is ready for `events`, but no longer than `longest` nanoseconds: for what wakes us mostly, and not always.
+    pub fn ready_or(&mut self, descriptor: BorrowedFd<'_>, events: libc::c_short, longest: i64) -> Result<()> {
+        let mut length = self.remaining()?.unwrap_or(i64::MAX).min(longest);
+        if self.wait.is_wanted.is_some() {
+            length = length.min(SLICE);
+        }
+        let stop = self.wait.stop.map_or(-1, |stop| stop.as_fd().as_raw_fd());
+        let mut polled =
+            [libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 }, libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }];
+        poll(&mut polled, Some(length)).during(self.operation)?;
+        self.note_stop(polled[1].revents);
+        Ok(())
+    }
+
     /// Sleeps before the next probe of something that cannot wake us: 50 µs at first, 10 ms in the end.
     pub fn pause(&mut self) -> Result<()> {
         let remaining = self.remaining()?.unwrap_or(i64::MAX);

@@ -254,7 +254,11 @@ impl FileLock {
     }
 
     fn take(&self, operation: &'static str, mode: LockMode, range: LockRange, wait: Wait<'_>) -> Result<()> {
-        let mut deadline = Deadline::new(operation, wait);
+        self.acquire_by(operation, mode, range, &mut Deadline::new(operation, wait))
+    }
+
+    /// [`FileLock::acquire`] as a part of another operation.
+    pub(super) fn acquire_by(&self, operation: &'static str, mode: LockMode, range: LockRange, deadline: &mut Deadline<'_>) -> Result<()> {
         loop {
             match self.attempt(operation, fcntl_type(mode), range, deadline.is_plain())? {
                 Ok(()) => return Ok(()),
