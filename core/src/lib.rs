@@ -33,6 +33,7 @@ pub mod shared;
 mod socket;
 pub mod stream;
 pub mod sync;
+mod sysv;
 pub mod wait;
 
 pub use error::{Error, Failure, Reason, Result};

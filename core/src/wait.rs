@@ -195,7 +195,7 @@ pub(crate) fn now() -> i64 {
     i64::from(time.tv_sec) * 1_000_000_000 + i64::from(time.tv_nsec)
 }
 
-fn timespec(nanoseconds: i64) -> libc::timespec {
+pub(crate) fn timespec(nanoseconds: i64) -> libc::timespec {
     libc::timespec { tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t, tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long }
 }
 

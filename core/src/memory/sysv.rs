@@ -24,6 +24,7 @@ use super::{Kept, Memory, Object, pages, room};
 use crate::error::{Context, Error, Failure, Result, check, human_size};
 use crate::name;
 use crate::process::Birth;
+use crate::sysv::{Row, key_in_words};
 use crate::wait::{Wait, await_creator};
 
 /// What the kernel knows about a segment.
@@ -91,7 +92,7 @@ impl Memory {
     pub fn create_sysv(key: i32, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "create System V memory";
         check_key(OPERATION, key)?;
-        create(OPERATION, key, &label(key), options)
+        create(OPERATION, key, &key_in_words(key), options)
     }
 
     /// Creates System V shared memory without a key, for children, and for those who are told the identifier. With [`MemoryOptions::temporary`] it is
@@ -106,7 +107,7 @@ impl Memory {
     pub fn open_sysv(key: i32, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "open System V memory";
         check_key(OPERATION, key)?;
-        let label = label(key);
+        let label = key_in_words(key);
         await_creator(OPERATION, options.wait_for_creator, |error| error.is(Errno::ENOENT), || open(OPERATION, key, &label, options))
     }
 
@@ -120,7 +121,7 @@ impl Memory {
     pub fn open_or_create_sysv(key: i32, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "open or create System V memory";
         check_key(OPERATION, key)?;
-        options.check_creation(OPERATION, &label(key))?;
+        options.check_creation(OPERATION, &key_in_words(key))?;
         let at_once = MemoryOptions { wait_for_creator: Wait::NEVER, ..options.clone() };
         Memory::open_else_create(OPERATION, options, || Memory::open_sysv(key, &at_once), || Memory::create_sysv(key, options))
     }
@@ -129,7 +130,7 @@ impl Memory {
     pub fn unlink_sysv(key: i32) -> Result<()> {
         const OPERATION: &str = "unlink System V memory";
         check_key(OPERATION, key)?;
-        let label = label(key);
+        let label = key_in_words(key);
         let identifier = find(key).during_on(OPERATION, &label)?;
         remove(identifier).map_err(|errno| gone(OPERATION, &label, errno))
     }
@@ -173,13 +174,11 @@ impl Memory {
     }
 }
 
-fn label(key: i32) -> String {
-    format!("key {key:#010x}")
-}
-
 fn check_key(operation: &'static str, key: i32) -> Result<()> {
     if key == libc::IPC_PRIVATE {
-        return Err(Error::os(operation, Errno::EINVAL).on(label(key)).hint("key 0 is nobody's: private memory has a function of its own"));
+        return Err(Error::os(operation, Errno::EINVAL)
+            .on(key_in_words(key))
+            .hint("key 0 is nobody's: private memory has a function of its own"));
     }
     Ok(())
 }
@@ -375,8 +374,6 @@ fn in_use() -> (usize, u64) {
 
 /// Owner and mode of a segment that we may not look at.
 fn row_of(identifier: i32) -> Option<(u32, u32)> {
-    let text = std::fs::read_to_string("/proc/sysvipc/shm").ok()?;
-    let row = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    let row = row.into_iter().find(|fields| fields.get(1).is_some_and(|field| field.parse() == Ok(identifier)))?;
-    Some((row.get(7)?.parse().ok()?, u32::from_str_radix(row.get(2)?, 8).ok()? & 0o777))
+    let row = Row::find("shm", "shmid", identifier)?;
+    Some((row.number("uid")?, row.mode()?))
 }

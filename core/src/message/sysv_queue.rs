@@ -22,6 +22,7 @@ use super::{MessageInfo, limits};
 use crate::error::{Error, Failure, Result, check};
 use crate::name;
 use crate::process::Birth;
+use crate::sysv::{Row, check_key, gone, key_in_words, on_key};
 use crate::wait::{Deadline, Wait, await_creator};
 
 const OPEN: &str = "open System V queue";
@@ -113,7 +114,7 @@ impl SysvQueue {
     /// Errors: `EINVAL` for the key 0 ([`private`](SysvQueue::private) makes queues without a key), a bad mode or group; `ENOSPC` for too many
     /// queues; `EPERM` for a limit that takes privilege, or a group of others; `ENOMEM`. The text names the limit.
     pub fn create(key: i32, options: &SysvQueueOptions<'_>) -> Result<SysvQueue> {
-        check_key(CREATE, key)?;
+        check_key(CREATE, key, "queues")?;
         make(key, options)
     }
 
@@ -126,7 +127,7 @@ impl SysvQueue {
     ///
     /// Errors: `ENOENT`; `EPERM` if it belongs to, or was made by, another user; `EINVAL` for the key 0.
     pub fn open(key: i32, options: &SysvQueueOptions<'_>) -> Result<SysvQueue> {
-        check_key(OPEN, key)?;
+        check_key(OPEN, key, "queues")?;
         let missing = |error: &Error| error.is(Errno::ENOENT);
         await_creator(OPEN, options.wait_for_creator, missing, || {
             // SAFETY: msgget takes integers.
@@ -162,7 +163,7 @@ impl SysvQueue {
     /// Removes the queue of a key, with all that is in it: who waits in it is told, by `EIDRM`. `ENOENT` if there is none; `EPERM`.
     pub fn remove_key(key: i32) -> Result<()> {
         const OPERATION: &str = "remove System V queue";
-        check_key(OPERATION, key)?;
+        check_key(OPERATION, key, "queues")?;
         // SAFETY: msgget takes integers.
         let id = check(unsafe { libc::msgget(key, 0) }).map_err(|errno| on_key(OPERATION, errno, key))?;
         SysvQueue { id, key: Some(key), temporary: None }.remove()
@@ -484,13 +485,6 @@ fn payload(room: &[MaybeUninit<c_long>], size: usize) -> &[u8] {
     unsafe { std::slice::from_raw_parts(room.as_ptr().add(1).cast(), size) }
 }
 
-fn check_key(operation: &'static str, key: i32) -> Result<()> {
-    if key != libc::IPC_PRIVATE {
-        return Ok(());
-    }
-    Err(Error::os(operation, Errno::EINVAL).hint("the key 0 makes private queues, which nobody finds by it"))
-}
-
 fn make(key: i32, options: &SysvQueueOptions<'_>) -> Result<SysvQueue> {
     let mode = name::permissions(CREATE, options.mode)?;
     let group = options.group.as_deref().map(|group| name::group(CREATE, group)).transpose()?;
@@ -526,7 +520,7 @@ fn adopt(id: i32, key: Option<i32>, any_owner: bool) -> Result<SysvQueue> {
     let owners = match raw_status(id) {
         Ok(raw) => Some((raw.msg_perm.uid, raw.msg_perm.cuid)),
         // Who may send but not receive may not ask, but /proc tells.
-        Err(Errno::EACCES) => owners_in_proc(id),
+        Err(Errno::EACCES) => Row::find("msg", "msqid", id).and_then(|row| row.owners()),
         Err(errno) => return Err(queue.explain(OPEN, gone(errno))),
     };
     let object = key.map_or_else(|| format!("id {id}"), key_in_words);
@@ -539,19 +533,6 @@ fn adopt(id: i32, key: Option<i32>, any_owner: bool) -> Result<SysvQueue> {
         None => return Err(Error::os(OPEN, Errno::EACCES).on(object).hint("we may not ask whose it is")),
     }
     Ok(queue)
-}
-
-/// Owner and creator of a queue, as `/proc/sysvipc/msg` tells everybody.
-fn owners_in_proc(id: i32) -> Option<(u32, u32)> {
-    let table = std::fs::read_to_string("/proc/sysvipc/msg").ok()?;
-    let mut lines = table.lines();
-    let columns: Vec<&str> = lines.next()?.split_whitespace().collect();
-    let column = |name: &str| columns.iter().position(|column| *column == name);
-    let (of_id, of_owner, of_creator) = (column("msqid")?, column("uid")?, column("cuid")?);
-    lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).find_map(|row| {
-        let is_it = row.get(of_id)?.parse::<i32>().ok()? == id;
-        is_it.then(|| Some((row.get(of_owner)?.parse().ok()?, row.get(of_creator)?.parse().ok()?)))?
-    })
 }
 
 fn control(id: i32, command: libc::c_int, status: *mut libc::msqid_ds) -> std::result::Result<(), Errno> {
@@ -590,20 +571,6 @@ fn told(raw: &libc::msqid_ds) -> SysvQueueStatus {
     }
 }
 
-/// The kernel's word for an identifier that is gone is `EINVAL` as often as `EIDRM`.
-fn gone(errno: Errno) -> Errno {
-    if errno == Errno::EINVAL { Errno::EIDRM } else { errno }
-}
-
 fn is_gone(id: i32) -> bool {
     matches!(raw_status(id), Err(Errno::EINVAL | Errno::EIDRM))
-}
-
-fn key_in_words(key: i32) -> String {
-    format!("key {key:#010x}")
-}
-
-#[cold]
-fn on_key(operation: &'static str, errno: Errno, key: i32) -> Error {
-    Error::os(operation, errno).on(key_in_words(key))
 }

@@ -191,6 +191,11 @@ impl ProcessId {
         }
     }
 
+    /// A process of which nothing but the number is known.
+    pub(crate) fn of_number(number: u32) -> ProcessId {
+        ProcessId { number, started: UNKNOWN_START }
+    }
+
     /// The process as one word, never zero.
     pub(crate) fn word(self) -> u64 {
         u64::from(self.number) << 32 | u64::from(self.started)

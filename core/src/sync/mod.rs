@@ -2,7 +2,7 @@
 //!
 //! [`Mutex`], [`Spinlock`] and [`Semaphore`] live in memory that the user has, at a place of the user's choice, and may be used by every process that maps it.
 //! All-zero bytes are a valid object: freshly made memory can be used by several processes at once without a race over who initialises it.
-//! [`PosixSemaphore`] is a kernel-visible name that plain C programs open with `sem_open`.
+//! [`PosixSemaphore`] is a kernel-visible name that plain C programs open with `sem_open`, [`SysvSemaphores`] what they get with `semget`.
 //!
 //! Objects in memory trust everyone who can write the page: a hostile writer can make a lock useless, and, since the C library keeps its list
 //! of held locks there, worse. Share them among programs of one trust; between others use messages.
@@ -20,7 +20,9 @@ mod semaphore;
 mod spinlock;
 
 pub use mutex::{Mutex, MutexGuard, MutexKind};
-pub use semaphore::{PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
+pub use semaphore::{
+    PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore, SysvOperation, SysvSemaphores, SysvSemaphoresOptions, SysvSemaphoresStatus,
+};
 pub use spinlock::{Spinlock, SpinlockGuard};
 
 /// How often someone who waits looks whether the one it waits for is dead, in nanoseconds.

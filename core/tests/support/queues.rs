@@ -47,7 +47,13 @@ pub fn sysv_queues() -> Vec<String> {
     table.lines().skip(1).map(str::to_owned).collect()
 }
 
-/// Runs `work` in a process and an IPC namespace of its own, and fails if it panics, dies, or leaves a queue, a descriptor or a child behind.
+/// The semaphore sets of the namespace: their lines in `/proc`.
+pub fn sysv_sets() -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/sysvipc/sem").unwrap();
+    table.lines().skip(1).map(str::to_owned).collect()
+}
+
+/// Runs `work` in a process and an IPC namespace of its own, and fails if it panics, dies, or leaves a queue, a semaphore, a descriptor or a child behind.
 pub fn in_own_namespace(work: impl FnOnce()) {
     super::waits::prepare();
     contained(|_| {
@@ -62,6 +68,7 @@ pub fn in_own_namespace(work: impl FnOnce()) {
         work();
         assert_eq!(Place::mount().names(), Vec::<String>::new());
         assert_eq!(sysv_queues(), Vec::<String>::new());
+        assert_eq!(sysv_sets(), Vec::<String>::new());
     });
 }
 
