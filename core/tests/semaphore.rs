@@ -361,3 +361,36 @@ fn waiting_for_a_creator() {
     let _semaphore = PosixSemaphore::create(&name.0, &of_value(1)).unwrap();
     assert_eq!(opener.wait(), 0);
 }
+
+#[test]
+fn the_named_ones_are_listed_and_described() {
+    let _leaks = Leaks::watch();
+    let name = Name::new("listed");
+    let described = || PosixSemaphore::list().unwrap().into_iter().find(|status| status.name == name.0);
+    assert_eq!(described(), None);
+    assert!(PosixSemaphore::status(&name.0).unwrap_err().is(Errno::ENOENT));
+    let semaphore = PosixSemaphore::create(&name.0, &PosixSemaphoreOptions { value: 3, mode: 0o622, ..Default::default() }).unwrap();
+    semaphore.try_wait().unwrap();
+    let status = PosixSemaphore::status(&format!("/{}", name.0)).unwrap();
+    // SAFETY: both always succeed.
+    let own = unsafe { (libc::geteuid(), libc::getegid()) };
+    assert_eq!((&*status.name, status.value, status.mode, status.uid, status.gid), (&*name.0, Some(2), 0o622, own.0, own.1));
+    assert_eq!(described(), Some(status.clone()));
+    if own.0 == 0 {
+        // A stranger is told what anybody sees of a file.
+        let stranger = Child::fork(|| {
+            support::queues::become_user(12345);
+            let hidden = unipc::sync::PosixSemaphoreStatus { value: None, ..status };
+            i32::from(described() != Some(hidden))
+        });
+        assert_eq!(stranger.wait(), 0);
+    }
+    drop(semaphore);
+    PosixSemaphore::unlink(&name.0).unwrap();
+    std::fs::write(name.path(), "short").unwrap();
+    assert_eq!(described(), None);
+    assert!(PosixSemaphore::status(&name.0).unwrap_err().is_failure(Failure::WrongSize));
+    std::fs::remove_file(name.path()).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", name.path()).unwrap();
+    assert!(PosixSemaphore::status(&name.0).unwrap_err().is(Errno::ELOOP));
+}

@@ -4,6 +4,8 @@
 //! All-zero bytes are a valid object: freshly made memory can be used by several processes at once without a race over who initialises it.
 //! [`PosixSemaphore`] is a kernel-visible name that plain C programs open with `sem_open`, [`SysvSemaphores`] what they get with `semget`.
 //!
+//! [`futex_wait`] and [`futex_wake`] are what all of them are made of, for those who build their own.
+//!
 //! Objects in memory trust everyone who can write the page: a hostile writer can make a lock useless, and, since the C library keeps its list
 //! of held locks there, worse. Share them among programs of one trust; between others use messages.
 
@@ -19,9 +21,11 @@ mod robust_list;
 mod semaphore;
 mod spinlock;
 
+pub use futex::{futex_requeue, futex_wait, futex_wake};
 pub use mutex::{Mutex, MutexGuard, MutexKind};
 pub use semaphore::{
-    PLACES, PosixSemaphore, PosixSemaphoreOptions, Semaphore, SysvOperation, SysvSemaphores, SysvSemaphoresOptions, SysvSemaphoresStatus,
+    PLACES, PosixSemaphore, PosixSemaphoreOptions, PosixSemaphoreStatus, Semaphore, SysvOperation, SysvSemaphores, SysvSemaphoresOptions,
+    SysvSemaphoresStatus,
 };
 pub use spinlock::{Spinlock, SpinlockGuard};
 

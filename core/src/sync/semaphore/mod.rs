@@ -5,7 +5,7 @@ mod posix;
 mod sysv;
 
 pub use in_place::{PLACES, Semaphore};
-pub use posix::{PosixSemaphore, PosixSemaphoreOptions};
+pub use posix::{PosixSemaphore, PosixSemaphoreOptions, PosixSemaphoreStatus};
 pub use sysv::{SysvOperation, SysvSemaphores, SysvSemaphoresOptions, SysvSemaphoresStatus};
 
 /// The largest value: `SEM_VALUE_MAX`.

@@ -51,6 +51,21 @@ impl Default for PosixSemaphoreOptions<'_> {
     }
 }
 
+/// What a named semaphore is like at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PosixSemaphoreStatus {
+    /// Its name, without a slash.
+    pub name: String,
+    /// How many units are free; `None` where we may not read it.
+    pub value: Option<u32>,
+    /// Its permissions.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
 /// A named semaphore. It costs one mapping and no descriptor, works in children made by `fork`, and stays until it is unlinked.
 #[derive(Debug)]
 pub struct PosixSemaphore {
@@ -106,6 +121,37 @@ impl PosixSemaphore {
         name::unlink(&path(OPERATION, name)?).during_on(OPERATION, name)
     }
 
+    /// What the semaphore of a name is like now, whoever owns it.
+    ///
+    /// Errors: `ENOENT`; `ELOOP`, [`Failure::WrongKind`] and [`Failure::WrongSize`] for what is no semaphore of this C library.
+    pub fn status(name: &str) -> Result<PosixSemaphoreStatus> {
+        const OPERATION: &str = "ask named semaphore";
+        let path = path(OPERATION, name)?;
+        let status = name::status(&path).during_on(OPERATION, name)?;
+        if name::kind(&status) != libc::S_IFREG {
+            return Err(name::wrong_kind(OPERATION, name, "a semaphore", &status));
+        }
+        check_size(OPERATION, name, &status)?;
+        let name = name.strip_prefix('/').unwrap_or(name).to_owned();
+        let mut told = PosixSemaphoreStatus { name, value: None, mode: status.st_mode & 0o777, uid: status.st_uid, gid: status.st_gid };
+        if let Ok((descriptor, status)) = open_object(OPERATION, &path, &told.name, Access::ReadOnly, true) {
+            check_size(OPERATION, &told.name, &status)?;
+            let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadOnly).during_on(OPERATION, &told.name)?;
+            told.value = Some(value_of(mapping.as_ptr().cast()).during_on(OPERATION, &told.name)?);
+        }
+        Ok(told)
+    }
+
+    /// The named semaphores that there are, everybody's, in the order of their names.
+    pub fn list() -> Result<Vec<PosixSemaphoreStatus>> {
+        let entries = std::fs::read_dir(DIRECTORY).during_on("list named semaphores", DIRECTORY)?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.strip_prefix(PREFIX).map(str::to_owned));
+        // What has gone meanwhile, or is none, does not count.
+        let mut found: Vec<_> = names.filter_map(|name| PosixSemaphore::status(&name).ok()).collect();
+        found.sort_unstable_by(|first, second| first.name.cmp(&second.name));
+        Ok(found)
+    }
+
     /// Takes a unit if one is free. For bindings, whose calls begin with it.
     #[doc(hidden)]
     #[inline]
@@ -146,11 +192,7 @@ impl PosixSemaphore {
 
     /// How many units are free at this moment.
     pub fn value(&self) -> Result<u32> {
-        let mut value = 0;
-        // SAFETY: the mapping holds an initialised semaphore; the value is valid to write to.
-        check(unsafe { libc::sem_getvalue(self.native(), &mut value) }).during("read named semaphore")?;
-        // POSIX lets a system tell the number of sleepers as a negative value.
-        Ok(value.max(0) as u32)
+        value_of(self.native()).during("read named semaphore")
     }
 
     /// A waker may be killed before it rings, as in [`Semaphore`](super::Semaphore), so no sleep is longer than half a second.
@@ -179,12 +221,26 @@ fn path(operation: &'static str, name: &str) -> Result<String> {
 
 fn open(operation: &'static str, name: &str, path: &str, any_owner: bool) -> Result<PosixSemaphore> {
     let (descriptor, status) = open_object(operation, path, name, Access::ReadWrite, any_owner)?;
-    if status.st_size != size_of::<sem_t>() as i64 {
-        let remedy = format!("a semaphore has {} bytes, this file {}", size_of::<sem_t>(), status.st_size);
-        return Err(Error::failure(operation, Failure::WrongSize).on(name).hint(remedy));
-    }
+    check_size(operation, name, &status)?;
     let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadWrite).during_on(operation, name)?;
     Ok(PosixSemaphore { mapping, _temporary: None })
+}
+
+fn check_size(operation: &'static str, name: &str, status: &libc::stat) -> Result<()> {
+    if status.st_size == size_of::<sem_t>() as i64 {
+        return Ok(());
+    }
+    let remedy = format!("a semaphore has {} bytes, this file {}", size_of::<sem_t>(), status.st_size);
+    Err(Error::failure(operation, Failure::WrongSize).on(name).hint(remedy))
+}
+
+/// The value of a semaphore that is mapped, for reading at least, and initialised.
+fn value_of(semaphore: *mut sem_t) -> std::result::Result<u32, Errno> {
+    let mut value = 0;
+    // SAFETY: the callers' mappings hold a semaphore; the value is valid to write to.
+    check(unsafe { libc::sem_getvalue(semaphore, &mut value) })?;
+    // POSIX lets a system tell the number of sleepers as a negative value.
+    Ok(value.max(0) as u32)
 }
 
 fn initialise(mapping: &Mapping, operation: &'static str, value: u32) -> Result<()> {
