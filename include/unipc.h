@@ -3960,6 +3960,214 @@ int unipc_file_lock_into_fd(unipc_file_lock *lock);
  */
 void unipc_file_lock_close(unipc_file_lock *lock);
 
+/* ---- Files replaced, appended to, followed --------------------------------------------------------------- */
+
+/** file replace: content and name are on the disk when the call returns. */
+#define UNIPC_FILE_SYNC_ALL 0
+
+/** file replace: the content is on the disk: after a crash of the machine it is the old or the new one. */
+#define UNIPC_FILE_SYNC_CONTENT 1
+
+/** file replace: nothing is waited for: after a crash of the machine the file may be empty. Readers see the old or the new content all the same. */
+#define UNIPC_FILE_SYNC_NOTHING 2
+
+/** The last byte of a line that its writer did not finish: the next unipc_file_append writes it, and a follower passes over such lines. */
+#define UNIPC_FILE_TORN 24
+
+/** file event: a whole record. */
+#define UNIPC_FILE_RECORD 0
+
+/** file event: another file has the name; what comes next is its beginning. */
+#define UNIPC_FILE_REPLACED 1
+
+/** file event: the file is shorter than what was read; what comes next is its beginning. */
+#define UNIPC_FILE_TRUNCATED 2
+
+/** file event: no file has the name any more; all of the old one has been received. */
+#define UNIPC_FILE_DELETED 3
+
+/**
+ * Receives the records that are appended to a file: whole lines, in their order, without the newline. It sees the file replaced, truncated, deleted and made
+ * again.
+ *
+ * A handle costs two descriptors, and at most the longest record and 64 KiB of memory. One thread at a time uses it. After fork one of the two processes goes on
+ * with it: the other may be woken up to half a second late.
+ */
+typedef struct unipc_file_follower unipc_file_follower;
+
+/** Options of unipc_file_replace. Begin with UNIPC_FILE_REPLACE_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_file_replace_options {
+  /** sizeof(unipc_file_replace_options) */
+  size_t struct_size;
+  /** the group, by name or number; NULL: that of the old file, or the process's */
+  const char *group;
+  /** permissions, set whatever the umask says; 0: those of the old file, or 0600 */
+  uint32_t mode;
+  /** UNIPC_FILE_SYNC_ALL, UNIPC_FILE_SYNC_CONTENT or UNIPC_FILE_SYNC_NOTHING */
+  uint32_t sync;
+  /** 1: where owner and group of the old file cannot be kept, the new one may be the process's; 0: that is -EPERM */
+  uint32_t take_ownership;
+  /** 1 follows a symbolic link at the end of the path, and replaces what it points to; 0: a link is -ELOOP */
+  uint32_t follow_links;
+} unipc_file_replace_options;
+
+/** Options of unipc_file_append. Begin with UNIPC_FILE_APPEND_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_file_append_options {
+  /** sizeof(unipc_file_append_options) */
+  size_t struct_size;
+  /** the group of a file that is made, by name or number; NULL: the process's */
+  const char *group;
+  /** permissions of a file that is made, set whatever the umask says; 0: 0600 */
+  uint32_t mode;
+  /** 1 accepts files of users other than oneself and root */
+  uint32_t any_owner;
+  /** 1 waits until the record is on the disk */
+  uint32_t sync;
+  /** zero */
+  uint32_t reserved;
+} unipc_file_append_options;
+
+/** Options of file followers. Begin with UNIPC_FILE_FOLLOWER_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_file_follower_options {
+  /** sizeof(unipc_file_follower_options) */
+  size_t struct_size;
+  /** begin at this byte, where an earlier follower has left off: the end of its last record */
+  uint64_t start;
+  /** the longest record in bytes; 0: 1 MiB */
+  size_t largest;
+  /** nanoseconds to wait for another process to create the file */
+  int64_t wait_for_creator;
+  /** 1: begin behind what is there already, at the first record that is not complete yet */
+  uint32_t from_end;
+  /** 1 accepts files of users other than oneself and root */
+  uint32_t any_owner;
+  /** 1 follows a symbolic link at the end of the path; that it points elsewhere is seen within half a second */
+  uint32_t follow_links;
+  /** zero */
+  uint32_t reserved;
+} unipc_file_follower_options;
+
+/** What a follower has received. Begin with UNIPC_FILE_FOLLOWER_INFO_INIT. */
+typedef struct unipc_file_follower_info {
+  /** sizeof(unipc_file_follower_info) */
+  size_t struct_size;
+  /** length of the record; with -EMSGSIZE what the buffer needs, or 0 if the record was passed over */
+  size_t size;
+  /** where in the file the record begins */
+  uint64_t offset;
+  /** where the next one begins */
+  uint64_t end;
+  /** torn records that were passed over since the last one that was received */
+  uint64_t torn;
+  /** UNIPC_FILE_RECORD, UNIPC_FILE_REPLACED, UNIPC_FILE_TRUNCATED or UNIPC_FILE_DELETED */
+  uint32_t event;
+  /** zero */
+  uint32_t reserved;
+} unipc_file_follower_info;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_REPLACE_OPTIONS_INIT does. Since 0.1. */
+void unipc_file_replace_options_init(unipc_file_replace_options *options);
+
+/**
+ * Replaces a file's content in one step, or makes the file. Who opens it has the old content or the new one, whole, whoever is killed meanwhile; who has the
+ * old one open keeps it.
+ *
+ * Permissions, owner and group stay, unless asked for otherwise; ACLs, extended attributes and other hard links do not come along. A writer that is killed
+ * leaves at most a file .NAME.unipc-0 beside it, which the next one removes.
+ *
+ * @param path     at most 4095 bytes
+ * @param data     the content; NULL if length is 0
+ * @param length   bytes
+ * @param options  NULL: defaults
+ * @return         0; -ENOENT, -ENOTDIR: of the directory; -EACCES, -EROFS, -ENOSPC, -EDQUOT, -EIO; -EFBIG: with RLIMIT_FSIZE, ignoring SIGXFSZ; -EPERM:
+ *                 owner or group cannot be kept, or given; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file; -EBUSY: 16 writers stand still in
+ *                 the middle; -EINVAL: NULL, a bad path, mode or group; -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE. The old content is still there; only what
+ *                 the directory itself says comes after the step, and unipc_error_text tells.
+ *
+ * It does not wait for others. Threads: any. Signal-safe: no. Since 0.1. See rename(2), fsync(2).
+ */
+int unipc_file_replace(const char *path, const void *data, size_t length,
+    const unipc_file_replace_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_APPEND_OPTIONS_INIT does. Since 0.1. */
+void unipc_file_append_options_init(unipc_file_append_options *options);
+
+/**
+ * Appends a record, which is a line, to a file that others append to; the file is made if there is none. Readers see the record whole or not at all.
+ *
+ * Writers keep each other out by a flock of the file, as flock(1) takes it. A writer that is killed in the middle leaves a torn record, bytes without a
+ * newline; the next one ends it with UNIPC_FILE_TORN and a newline, and its own record stands whole behind it. Each call opens the file and closes it, so
+ * the file may be rotated by a rename at any time.
+ *
+ * @param path     at most 4095 bytes; a symbolic link at its end is not followed
+ * @param record   bytes without a newline, which is added, and not ending with UNIPC_FILE_TORN; NULL if length is 0
+ * @param length   bytes
+ * @param options  NULL: defaults
+ * @param timeout  nanoseconds to wait for other writers; UNIPC_FOREVER; zero or less never waits. The kernel has no limit for this wait: any limit but
+ *                 UNIPC_FOREVER probes, from every 50 us to every 10 ms, as does a thread that has bound a stop token
+ * @return         0; -EAGAIN, -ETIMEDOUT, -ECANCELED: another is appending, or was stopped at it; -ENOSPC, -EDQUOT, -EIO, -EFBIG: not appended, though a torn
+ *                 part of it may stand there; -ENOENT: of the directory; -EACCES: it takes reading and writing; -EPERM: another user's; -ELOOP,
+ *                 UNIPC_WRONG_KIND: no regular file; -EINVAL: NULL, a newline inside, a bad path, mode or group; -ENAMETOOLONG, -E2BIG, -EMFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See open(2), flock(2).
+ */
+int unipc_file_append(const char *path, const void *record, size_t length,
+    const unipc_file_append_options *options, int64_t timeout);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_OPTIONS_INIT does. Since 0.1. */
+void unipc_file_follower_options_init(unipc_file_follower_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_INFO_INIT does. Since 0.1. */
+void unipc_file_follower_info_init(unipc_file_follower_info *info);
+
+/**
+ * Opens a regular file to follow it. It takes the right to read it.
+ *
+ * @param path      at most 4095 bytes
+ * @param options   NULL: defaults
+ * @param follower  receives the handle, or NULL on failure; close it with unipc_file_follower_close
+ * @return          0; -ENOENT: not there, also when the wait for it is over; -ECANCELED: the bound stop token; -EACCES; -EPERM: another user's; -ELOOP: a
+ *                  symbolic link; UNIPC_WRONG_KIND: no regular file; -EINVAL: NULL, a bad path, both start and from_end; -ENAMETOOLONG, -E2BIG, -EMFILE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See inotify(7).
+ */
+int unipc_file_follower_open(const char *path, const unipc_file_follower_options *options,
+    unipc_file_follower **follower);
+
+/**
+ * Receives the next record, without its newline; and what happens to the file, if it can be told.
+ *
+ * Replacement and deletion come after the last record of the old file. A file that was truncated and has grown again by then goes unseen.
+ *
+ * @param buffer    where to
+ * @param capacity  bytes
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @param info      receives what has come, and with -EMSGSIZE the size that the buffer needs. NULL: records alone are received, whatever happens to the file
+ * @return          its length, 0 for an empty record, and for what is none; -EAGAIN, -ETIMEDOUT, -ECANCELED: no whole record has come; -EMSGSIZE: the buffer is
+ *                  too small, and the record stays; or it was longer than the longest, and is passed over; -EINVAL: NULL. Where another file has
+ *                  the name, what opening it says, as unipc_file_follower_open, until it can be opened
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1. See inotify(7).
+ */
+ptrdiff_t unipc_file_follower_receive(unipc_file_follower *follower, void *buffer, size_t capacity,
+    int64_t timeout, unipc_file_follower_info *info);
+
+/**
+ * The descriptor, which stays the handle's: readable until a call that does not wait says -EAGAIN. Do not read from it, and do not close it.
+ *
+ * @return  the descriptor; UNIPC_UNAVAILABLE: inotify is not to be had, or does not tell, as on network file systems: then probe; -EINVAL: NULL
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1. See inotify(7).
+ */
+int unipc_file_follower_fd(const unipc_file_follower *follower);
+
+/**
+ * Closes the handle; NULL is fine.
+ *
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
+ */
+void unipc_file_follower_close(unipc_file_follower *follower);
+
 /* ---- Initialisers: the size, and zero -------------------------------------------------------------------- */
 
 #define UNIPC_PIPE_OPTIONS_INIT { sizeof(unipc_pipe_options), 0 }
@@ -3991,6 +4199,10 @@ void unipc_file_lock_close(unipc_file_lock *lock);
 #define UNIPC_COMMAND_INIT { sizeof(unipc_command), NULL, NULL, NULL, NULL, NULL, 0, 0 }
 #define UNIPC_FILE_LOCK_OPTIONS_INIT { sizeof(unipc_file_lock_options), NULL, 0, 0, 0, 0 }
 #define UNIPC_FILE_LOCK_HOLDER_INIT { sizeof(unipc_file_lock_holder), 0, 0, 0, 0 }
+#define UNIPC_FILE_REPLACE_OPTIONS_INIT { sizeof(unipc_file_replace_options), NULL, 0, 0, 0, 0 }
+#define UNIPC_FILE_APPEND_OPTIONS_INIT { sizeof(unipc_file_append_options), NULL, 0, 0, 0, 0 }
+#define UNIPC_FILE_FOLLOWER_OPTIONS_INIT { sizeof(unipc_file_follower_options), 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_FILE_FOLLOWER_INFO_INIT { sizeof(unipc_file_follower_info), 0, 0, 0, 0, 0, 0 }
 
 /* ---- Layout: objects in memory keep their size and alignment for ever ------------------------------------ */
 

@@ -10,6 +10,7 @@ pub mod datagram;
 pub mod descriptors;
 pub mod error;
 pub mod event;
+pub mod file_exchange;
 pub mod file_lock;
 pub mod framed;
 pub mod memory;

@@ -30,6 +30,7 @@ const PARTS: &[(&str, &str)] = &[
     ("process.rs", "Processes: their end, children, pipelines"),
     ("spinlock.rs", "Spinlocks in memory"),
     ("file_lock.rs", "Locks on files"),
+    ("file_exchange.rs", "Files replaced, appended to, followed"),
 ];
 
 /// The longest line of a declaration.

@@ -56,7 +56,7 @@ fn follow_by_probing(path: &str) -> Follower {
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
-        // The next descriptor is the last.
+        // The next descriptor, which the file gets, is the last.
         let next = libc::dup(0);
         libc::close(next);
         let low = libc::rlimit { rlim_cur: next as libc::rlim_t + 1, rlim_max: limit.rlim_max };

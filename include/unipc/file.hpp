@@ -1,4 +1,4 @@
-// unipc for C++17: locks on files. See unipc.hpp. SPDX-License-Identifier: MIT OR Apache-2.0
+// unipc for C++17: locks on files; files replaced, appended to, followed. See unipc.hpp. SPDX-License-Identifier: MIT OR Apache-2.0
 #ifndef UNIPC_FILE_HPP
 #define UNIPC_FILE_HPP
 
@@ -127,6 +127,65 @@ private:
     return result >= 0;
   }
 };
+
+// ---- Files replaced, appended to, followed -----------------------------------------------------------------------------------------------
+
+using file_replace_options = detail::sized<unipc_file_replace_options>;
+using file_append_options = detail::sized<unipc_file_append_options>;
+using file_follower_options = detail::sized<unipc_file_follower_options>;
+using file_follower_info = detail::sized<unipc_file_follower_info>;
+
+/// Replaces a file's content in one step, or makes the file. See unipc_file_replace.
+inline void file_replace(name path, bytes data, const file_replace_options &options, std::error_code &code) noexcept {
+  detail::succeeded(unipc_file_replace(path.c_str(), data.data, data.length, &options), code);
+}
+/// Appends a record, which is a line. See unipc_file_append.
+inline void file_append(name path, bytes record, const file_append_options &options, timeout limit, std::error_code &code) noexcept {
+  detail::succeeded(unipc_file_append(path.c_str(), record.data, record.length, &options, limit.nanoseconds()), code);
+}
+
+/// Receives the records that are appended to a file: whole lines, without the newline.
+class file_follower : public detail::handle<unipc_file_follower, unipc_file_follower_close> {
+public:
+  using handle::handle;
+
+  static file_follower open(name path, const file_follower_options &options, std::error_code &code) noexcept {
+    unipc_file_follower *raw = nullptr;
+    detail::succeeded(unipc_file_follower_open(path.c_str(), &options, &raw), code);
+    return file_follower(raw);
+  }
+  /// The size of the next record. With an info also what happens to the file, which has no size.
+  std::size_t receive(buffer into, timeout limit, std::error_code &code, file_follower_info *info = nullptr) noexcept {
+    return detail::count(unipc_file_follower_receive(raw_, into.data, into.length, limit.nanoseconds(), info), code);
+  }
+  /// Readable until a call that does not wait finds nothing.
+  int fd(std::error_code &code) const noexcept {
+    int fd = unipc_file_follower_fd(raw_);
+    detail::succeeded(fd, code);
+    return fd;
+  }
+
+#ifdef UNIPC_HPP_THROWS
+  static file_follower open(name path, const file_follower_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open(path, options, code); });
+  }
+  std::size_t receive(buffer into, timeout limit = forever, file_follower_info *info = nullptr) {
+    return detail::throwing([&](std::error_code &code) { return receive(into, limit, code, info); });
+  }
+  int fd() const {
+    return detail::throwing([&](std::error_code &code) { return fd(code); });
+  }
+#endif
+};
+
+#ifdef UNIPC_HPP_THROWS
+inline void file_replace(name path, bytes data, const file_replace_options &options = {}) {
+  detail::throwing([&](std::error_code &code) { file_replace(path, data, options, code); });
+}
+inline void file_append(name path, bytes record, const file_append_options &options = {}, timeout limit = forever) {
+  detail::throwing([&](std::error_code &code) { file_append(path, record, options, limit, code); });
+}
+#endif
 
 }  // namespace unipc
 

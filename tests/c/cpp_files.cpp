@@ -1,4 +1,4 @@
-// Locks on files in C++.
+// Locks on files, and files replaced, appended to and followed, in C++.
 #include <unipc.hpp>
 
 #include "check.h"
@@ -9,6 +9,7 @@
 #include <shared_mutex>
 
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -67,6 +68,32 @@ void locks(const std::string &path, std::uint32_t kind) {
   CHECK(again.try_lock());
 }
 
+void exchange(const std::string &path) {
+  unipc::file_replace(path, "first\n"sv);
+  auto follower = unipc::file_follower::open(path);
+  unipc::file_follower_info info;
+  char place[32];
+  auto next = [&] { return std::string_view(place, follower.receive({place, sizeof place}, 10s, &info)); };
+  CHECK(next() == "first" && info.event == UNIPC_FILE_RECORD && info.end == 6);
+  unipc::file_append(path, "second"sv);
+  CHECK(next() == "second" && info.offset == 6);
+  CHECK(follower.fd() >= 0);
+  expect(std::errc::timed_out, [&] { follower.receive({place, sizeof place}, 2ms); });
+  unipc::file_replace_options options;
+  options.mode = 0640;
+  options.sync = UNIPC_FILE_SYNC_NOTHING;
+  unipc::file_replace(path, "third and longer\n"sv, options);
+  CHECK(next().empty() && info.event == UNIPC_FILE_REPLACED);
+  expect(std::errc::message_size, [&] { follower.receive({place, 5}, 0s); });
+  CHECK(next() == "third and longer");
+  unlink(path.c_str());
+  CHECK(next().empty() && info.event == UNIPC_FILE_DELETED);
+  std::error_code code;
+  unipc::file_append(path, "a\nb"sv, {}, 0s, code);
+  CHECK(code == std::errc::invalid_argument);
+  expect(std::errc::no_such_file_or_directory, [&] { unipc::file_follower::open(path); });
+}
+
 }  // namespace
 
 int main() {
@@ -76,5 +103,6 @@ int main() {
   locks(path, UNIPC_FILE_LOCK_OFD);
   locks(path, UNIPC_FILE_LOCK_FLOCK);
   unlink(path.c_str());
+  exchange(path);
   house_check(before);
 }

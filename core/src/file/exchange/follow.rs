@@ -103,7 +103,9 @@ pub struct Follower {
     any_owner: bool,
     follow_links: bool,
     file: Option<Opened>,
+    /// Kept as long as the follower, so that its descriptor is one and the same, whether it tells at the moment or not.
     watch: Option<Watch>,
+    tells: bool,
     buffer: Vec<u8>,
     /// The first byte of the buffer that was not received, and how far there is no newline behind it.
     start: usize,
@@ -133,6 +135,7 @@ impl Follower {
             follow_links: options.follow_links,
             file: None,
             watch: None,
+            tells: false,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
@@ -184,7 +187,11 @@ impl Follower {
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         const OPERATION: &str = "get descriptor of follower";
         let none = || Error::failure(OPERATION, Failure::Unavailable).on(self.path.as_str()).hint("inotify is not to be had here; probe");
-        Ok(self.watch.as_ref().ok_or_else(none)?.as_fd())
+        Ok(self.told_by().ok_or_else(none)?.as_fd())
+    }
+
+    fn told_by(&self) -> Option<&Watch> {
+        self.watch.as_ref().filter(|_| self.tells)
     }
 
     fn copied(&mut self, events: bool, buffer: &mut [u8], wait: Wait<'_>) -> Result<Followed> {
@@ -239,12 +246,12 @@ impl Follower {
                 Look::More => continue,
                 Look::Event(event) if events => return Ok(Followed { event, size: 0, offset: 0, end: 0, torn: self.torn }),
                 Look::Event(_) => continue,
-                Look::Same if !has_drained && self.watch.as_ref().is_some_and(Watch::drain) => {
+                Look::Same if !has_drained && self.told_by().is_some_and(Watch::drain) => {
                     // What was told may have come after the look.
                     has_drained = true;
                     continue;
                 }
-                Look::Same => match &self.watch {
+                Look::Same => match self.told_by() {
                     Some(watch) => deadline.ready_or(watch.as_fd(), libc::POLLIN, LONGEST_SLEEP),
                     None => deadline.pause(),
                 },
@@ -372,10 +379,7 @@ impl Follower {
         }
         self.forget();
         self.file = None;
-        let is_watched = self.watch.as_mut().is_some_and(|watch| watch.on_directory(directory_of(&self.path)));
-        if !is_watched {
-            self.watch = None;
-        }
+        self.tells = self.watch.as_mut().is_some_and(|watch| watch.on_directory(directory_of(&self.path)));
         if is_gone {
             return Ok(Look::Event(FileEvent::Deleted));
         }
@@ -390,18 +394,13 @@ impl Follower {
     /// Goes on with another file.
     fn begin(&mut self, file: Opened) -> Look {
         self.file = Some(file);
-        if self.watch.is_none() {
-            self.watch = Watch::new();
-        }
         self.watch_file();
         Look::Event(FileEvent::Replaced)
     }
 
     fn watch_file(&mut self) {
         let (Some(file), Some(watch)) = (&self.file, &mut self.watch) else { return };
-        if !watch.on_file(file.descriptor.as_fd()) {
-            self.watch = None;
-        }
+        self.tells = watch.on_file(file.descriptor.as_fd());
     }
 
     fn open_file(&self, operation: &'static str) -> Result<Opened> {
