@@ -6,6 +6,7 @@
 
 mod atomic;
 mod buffer;
+mod datagram;
 mod error;
 mod event;
 mod file_lock;
@@ -18,6 +19,7 @@ mod mq;
 mod mutex;
 mod process;
 mod semaphore;
+mod seqpacket;
 mod signal;
 mod spinlock;
 mod stream;
@@ -41,6 +43,8 @@ mod _unipc {
     #[pymodule_export]
     use super::atomic::Atomic;
     #[pymodule_export]
+    use super::datagram::Datagram;
+    #[pymodule_export]
     use super::event::{EventFd, Timer};
     #[pymodule_export]
     use super::file_lock::{FileLock, FileLockHolder, HeldFile};
@@ -63,13 +67,15 @@ mod _unipc {
     #[pymodule_export]
     use super::semaphore::{PosixSemaphore, Semaphore};
     #[pymodule_export]
+    use super::seqpacket::{Seqpacket, SeqpacketListener};
+    #[pymodule_export]
     use super::signal::{
         BlockedSignals, ReceivedSignal, SignalDescription, Signals, send_signal, send_signal_to_group, signal_table, take_signal,
     };
     #[pymodule_export]
     use super::spinlock::{Spinlock, SpinlockGuard};
     #[pymodule_export]
-    use super::stream::{Credentials, Stream, create_fifo, pipe, unlink_fifo};
+    use super::stream::{Credentials, Stream, create_fifo, pipe, take_descriptor, unlink_fifo};
     #[pymodule_export]
     use super::sysv_memory::SysvMemoryStatus;
     #[pymodule_export]

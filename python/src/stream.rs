@@ -12,6 +12,7 @@ use unipc::stream::{self, ByteStream, FifoOptions, FifoReader, FifoWriter, TcpOp
 use unipc::{Timeout, Wait, descriptor};
 
 use crate::buffer::Buffer;
+use crate::datagram::{Descriptors, borrowed, released};
 use crate::error::{Raise, invalid};
 use crate::handle::{Handle, describe, fileno, reduce};
 use crate::wait::{timeout as to_timeout, waiting};
@@ -84,6 +85,19 @@ pub(crate) fn create_fifo(py: Python<'_>, path: PathBuf, mode: u32, group: Optio
 #[pyfunction]
 pub(crate) fn unlink_fifo(py: Python<'_>, path: PathBuf) -> PyResult<()> {
     stream::unlink_fifo(&path_text(path)?).raise(py)
+}
+
+/// A copy of another process's descriptor, close-on-exec, which the caller closes: number is what that process calls it, pidfd the process.
+///
+/// Errors: PermissionError without the right to trace it; OSError with EBADF; ProcessLookupError; Unavailable before Linux 5.6. Source: pidfd_getfd(2).
+#[pyfunction]
+pub(crate) fn take_descriptor(py: Python<'_>, pidfd: i32, number: i32) -> PyResult<i32> {
+    if pidfd < 0 {
+        return Err(invalid("a descriptor is a number from 0"));
+    }
+    // SAFETY: it is not negative; the kernel refuses what is not open.
+    let pidfd = unsafe { std::os::fd::BorrowedFd::borrow_raw(pidfd) };
+    Ok(descriptor::take(pidfd, number).raise(py)?.into_raw_fd())
 }
 
 /// A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection, or a descriptor taken over.
@@ -359,6 +373,46 @@ impl Stream {
     /// A pidfd of the process at the other end of a Unix socket, which the caller closes. Errors: Unavailable before Linux 6.5.
     fn peer_pidfd(&self, py: Python<'_>) -> PyResult<i32> {
         Ok(self.handle.share()?.peer_pidfd().raise(py)?.into_raw_fd())
+    }
+
+    /// The supplementary groups of the process at the other end of a Unix socket.
+    fn peer_groups(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
+        self.handle.share()?.peer_groups().raise(py)
+    }
+
+    /// What the security module (SELinux, AppArmor, Smack) calls the process at the other end of a Unix socket. Errors: Unavailable without one.
+    fn peer_label(&self, py: Python<'_>) -> PyResult<String> {
+        self.handle.share()?.peer_label().raise(py)
+    }
+
+    /// Writes everything to a Unix socket, and sends descriptors (numbers, or objects with fileno()), at most 253, with the first byte. They stay open
+    /// here, too.
+    ///
+    /// Errors: OSError with EINVAL without a byte, EOPNOTSUPP for anything but a Unix socket, ETOOMANYREFS; else as write_all. If .transferred is set, the
+    /// descriptors went out.
+    #[pyo3(signature = (data, fds, *, timeout=None))]
+    fn send_fds(&self, py: Python<'_>, data: &Bound<'_, PyAny>, fds: Vec<Bound<'_, PyAny>>, timeout: Option<f64>) -> PyResult<()> {
+        let (data, fds) = (Buffer::readable(data)?, Descriptors::of(fds)?);
+        let numbers = fds.numbers();
+        self.handle.wait(py, timeout, |stream, wait| stream.send_descriptors(data.bytes(), &borrowed(&numbers), wait))
+    }
+
+    /// Reads what there is from a Unix socket, at least one byte and at most size, and takes up to maximum descriptors that come with it, which the caller
+    /// closes. They are close-on-exec. (b"", []) is the end. An ordinary read closes what comes.
+    ///
+    /// Errors: OSError with EPROTO if the peer sent more, EMFILE if there is no room for them: all are closed then, and the bytes are lost.
+    #[pyo3(signature = (size, maximum=1, *, timeout=None))]
+    fn receive_fds<'py>(
+        &self,
+        py: Python<'py>,
+        size: usize,
+        maximum: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<i32>)> {
+        let (_, mut fresh) = new_bytes(py, size)?;
+        let (count, received) =
+            self.handle.wait(py, timeout, |stream, wait| stream.receive_descriptors(fresh.bytes_mut(), maximum, wait))?;
+        Ok((PyBytes::new(py, &fresh.bytes_mut()[..count]), released(received)))
     }
 
     /// The address of the other end: "/path", "@name", "127.0.0.1:80", "[::1]:80"; "" for a Unix socket that has none.

@@ -178,6 +178,35 @@ def _full_counter(stack: ExitStack) -> unipc.EventFd:
     return counter
 
 
+def _socket(stack: ExitStack, kind: type[unipc.Datagram] | type[unipc.Seqpacket]) -> unipc.Datagram | unipc.Seqpacket:
+    first, second = kind.pair_unix()
+    stack.enter_context(second)
+    return stack.enter_context(first)
+
+
+def _full(stack: ExitStack, kind: type[unipc.Datagram] | type[unipc.Seqpacket]) -> unipc.Datagram | unipc.Seqpacket:
+    first = _socket(stack, kind)
+    while True:
+        try:
+            first.send(bytes(4096), timeout=0)
+        except BlockingIOError:
+            return first
+
+
+def _full_log(stack: ExitStack, path: Path) -> unipc.Datagram:
+    stack.enter_context(unipc.Datagram.open_unix(path))
+    sender = stack.enter_context(unipc.Datagram.open_unix())
+    while True:
+        try:
+            sender.send_to(b"x", path, timeout=0)
+        except BlockingIOError:
+            return sender
+
+
+def _seqpacket_listener(stack: ExitStack, path: Path) -> unipc.SeqpacketListener:
+    return stack.enter_context(unipc.SeqpacketListener.open_unix(path))
+
+
 WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "read": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read(1),
     "read_into": lambda stack, path: lambda reader=_empty_pipe(stack): reader.read_into(bytearray(1)),
@@ -236,6 +265,27 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "take_signal": lambda stack, path: _taking(stack),
     "end of a process": lambda stack, path: lambda process=_sleeper(stack): process.wait(),
     "end of a pipeline": lambda stack, path: lambda pipeline=_sleepers(stack): pipeline.wait(),
+    "Stream.receive_fds": lambda stack, path: lambda stream=_pair(stack)[0]: stream.receive_fds(1),
+    "Stream.send_fds": lambda stack, path: lambda stream=_pair(stack)[0]: stream.send_fds(bytes(1 << 24), [0]),
+    "Datagram.receive": lambda stack, path: _socket(stack, unipc.Datagram).receive,
+    "Datagram.receive_from": lambda stack, path: lambda socket=_full_log(stack, path): socket.receive_from(),
+    "Datagram.receive_into": lambda stack, path: lambda socket=_socket(stack, unipc.Datagram): socket.receive_into(bytearray(1)),
+    "Datagram.receive_message": lambda stack, path: _socket(stack, unipc.Datagram).receive_message,
+    "Datagram.receive_fds": lambda stack, path: _socket(stack, unipc.Datagram).receive_fds,
+    "Datagram.next_size": lambda stack, path: _socket(stack, unipc.Datagram).next_size,
+    "Datagram.send": lambda stack, path: lambda socket=_full(stack, unipc.Datagram): socket.send(bytes(4096)),
+    "Datagram.send_fds": lambda stack, path: lambda socket=_full(stack, unipc.Datagram): socket.send_fds(bytes(4096), [0]),
+    "Datagram.send_to": lambda stack, path: lambda socket=_full_log(stack, path): socket.send_to(b"x", path),
+    "Datagram.connect": lambda stack, path: lambda socket=_socket(stack, unipc.Datagram): socket.connect(path, wait_for_listener=True),
+    "Seqpacket.receive": lambda stack, path: _socket(stack, unipc.Seqpacket).receive,
+    "Seqpacket.receive_into": lambda stack, path: lambda socket=_socket(stack, unipc.Seqpacket): socket.receive_into(bytearray(1)),
+    "Seqpacket.receive_message": lambda stack, path: _socket(stack, unipc.Seqpacket).receive_message,
+    "Seqpacket.receive_fds": lambda stack, path: _socket(stack, unipc.Seqpacket).receive_fds,
+    "Seqpacket.next_size": lambda stack, path: _socket(stack, unipc.Seqpacket).next_size,
+    "Seqpacket.send": lambda stack, path: lambda socket=_full(stack, unipc.Seqpacket): socket.send(bytes(4096)),
+    "Seqpacket.send_fds": lambda stack, path: lambda socket=_full(stack, unipc.Seqpacket): socket.send_fds(bytes(4096), [0]),
+    "Seqpacket.connect_unix": lambda stack, path: lambda: unipc.Seqpacket.connect_unix(path, wait_for_listener=True),
+    "SeqpacketListener.accept": lambda stack, path: _seqpacket_listener(stack, path).accept,
 }
 
 

@@ -1,5 +1,5 @@
-"""The streams and POSIX message queues for asyncio: the same names, awaited. What blocks in unipc suspends the task here;
-no threads are used.
+"""The streams, datagrams, seqpackets and POSIX message queues for asyncio: the same names, awaited. What blocks in unipc
+suspends the task here; no threads are used.
 
     async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
         await stream.write_all(b"hello")
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import unipc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from _typeshed import ReadableBuffer, StrPath, WriteableBuffer
+    from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
 
-__all__ = ["Framed", "Listener", "Mq", "Stream"]
+__all__ = ["Datagram", "Framed", "Listener", "Mq", "Seqpacket", "SeqpacketListener", "Stream"]
 
 _Result = TypeVar("_Result")
 
@@ -33,7 +33,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.000_05, 0.01
 class _Handle:
     """What they have in common: an object of unipc, and the tasks that wait for its descriptor."""
 
-    def __init__(self, handle: unipc.Stream | unipc.Listener | unipc.Framed | unipc.Mq) -> None:
+    def __init__(
+        self,
+        handle: unipc.Stream | unipc.Listener | unipc.Framed | unipc.Mq | unipc.Datagram | unipc.SeqpacketListener | unipc.Seqpacket,
+    ) -> None:
         self._handle = handle
         self._reading: asyncio.Future[None] | None = None
         self._writing: asyncio.Future[None] | None = None
@@ -168,6 +171,17 @@ class Stream(_Handle):
             done += count
         return bytes(buffer)
 
+    async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike]) -> None:
+        """Writes everything, and sends descriptors with the first byte; see unipc.Stream.send_fds."""
+        head = memoryview(data).cast("B")
+        # One byte takes them along, and either goes or does not.
+        await self._write(lambda: self._handle.send_fds(head[:1], fds, timeout=0))
+        await self.write_all(head[1:])
+
+    async def receive_fds(self, size: int, maximum: int = 1) -> tuple[bytes, list[int]]:
+        """Reads what there is, and takes descriptors; see unipc.Stream.receive_fds."""
+        return await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
+
     async def write(self, data: ReadableBuffer) -> int:
         """Writes what there is room for, at least one byte, and gives how many."""
         return await self._write(lambda: self._handle.write(data, timeout=0))
@@ -279,3 +293,166 @@ class Mq(_Handle):
     async def receive_message(self) -> unipc.Message:
         """Receives a message together with its priority; see unipc.Mq.receive_message."""
         return await self._read(lambda: self._handle.receive_message(timeout=0))
+
+
+class Datagram(_Handle):
+    """A datagram socket, Unix or UDP; see unipc.Datagram."""
+
+    _handle: unipc.Datagram
+
+    def __init__(self, datagram: unipc.Datagram) -> None:
+        super().__init__(datagram)
+
+    @staticmethod
+    def open_unix(path: StrPath | None = None, **options: Any) -> Datagram:
+        """See unipc.Datagram.open_unix."""
+        return Datagram(unipc.Datagram.open_unix(path, **options))
+
+    @staticmethod
+    def open_udp(host: str | None = None, port: int = 0, **options: Any) -> Datagram:
+        """See unipc.Datagram.open_udp."""
+        return Datagram(unipc.Datagram.open_udp(host, port, **options))
+
+    def connect(self, address: StrPath, *, any_owner: bool = False) -> None:
+        """Gives the socket its receiver."""
+        self._handle.connect(address, timeout=0, any_owner=any_owner)
+
+    async def send(self, data: ReadableBuffer) -> None:
+        """Sends a message to whom the socket is connected to."""
+        await self._write(lambda: self._handle.send(data, timeout=0))
+
+    async def send_to(self, data: ReadableBuffer, address: StrPath) -> None:
+        """Sends a message to an address."""
+        await self._probe(lambda: self._handle.send_to(data, address, timeout=0))
+
+    async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike], address: StrPath | None = None) -> None:
+        """Sends a message with descriptors."""
+        await self._probe(lambda: self._handle.send_fds(data, fds, address, timeout=0))
+
+    async def _probe(self, attempt: Callable[[], _Result]) -> _Result:
+        # The socket is writable also while the receiver of an address is full.
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return attempt()
+            except BlockingIOError:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def receive(self, size: int = 0) -> bytes:
+        """Receives a message."""
+        return await self._read(lambda: self._handle.receive(size, timeout=0))
+
+    async def receive_from(self, size: int = 0) -> tuple[bytes, str]:
+        """Receives a message, and the address of its sender."""
+        return await self._read(lambda: self._handle.receive_from(size, timeout=0))
+
+    async def receive_message(self, size: int = 0) -> unipc.Message:
+        """Receives a message and what is known of it."""
+        return await self._read(lambda: self._handle.receive_message(size, timeout=0))
+
+    async def receive_fds(self, size: int = 0, maximum: int = 1) -> tuple[bytes, list[int]]:
+        """Receives a message and descriptors."""
+        return await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
+
+    def join(self, group: str, interface: str | None = None) -> None:
+        """Joins a multicast group."""
+        self._handle.join(group, interface)
+
+    def leave(self, group: str, interface: str | None = None) -> None:
+        """Leaves a multicast group."""
+        self._handle.leave(group, interface)
+
+    def address(self) -> str:
+        """Where it receives."""
+        return self._handle.address()
+
+    def port(self) -> int:
+        """The port of a UDP socket."""
+        return self._handle.port()
+
+
+class SeqpacketListener(_Handle):
+    """A SEQPACKET socket that listens; see unipc.SeqpacketListener. `async for` accepts one connection after the other."""
+
+    _handle: unipc.SeqpacketListener
+
+    def __init__(self, listener: unipc.SeqpacketListener) -> None:
+        super().__init__(listener)
+
+    @staticmethod
+    def open_unix(path: StrPath, **options: Any) -> SeqpacketListener:
+        """See unipc.SeqpacketListener.open_unix."""
+        return SeqpacketListener(unipc.SeqpacketListener.open_unix(path, **options))
+
+    def address(self) -> str:
+        """Where it listens."""
+        return self._handle.address()
+
+    async def accept(self) -> Seqpacket:
+        """Takes the next connection."""
+        return Seqpacket(await self._read(lambda: self._handle.accept(timeout=0)))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Seqpacket:
+        try:
+            return await self.accept()
+        except ValueError:
+            if self.closed:
+                raise StopAsyncIteration from None
+            raise
+
+
+class Seqpacket(_Handle):
+    """Messages on a connection; see unipc.Seqpacket. `async for` receives until the end."""
+
+    _handle: unipc.Seqpacket
+
+    def __init__(self, socket: unipc.Seqpacket) -> None:
+        super().__init__(socket)
+
+    @staticmethod
+    async def connect_unix(path: StrPath, *, any_owner: bool = False, wait_for_listener: bool = False, **options: Any) -> Seqpacket:
+        """See unipc.Seqpacket.connect_unix."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return Seqpacket(unipc.Seqpacket.connect_unix(path, timeout=0, any_owner=any_owner, **options))
+            except BlockingIOError:
+                pass
+            except (FileNotFoundError, ConnectionRefusedError):
+                if not wait_for_listener:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def send(self, data: ReadableBuffer) -> None:
+        """Sends a message."""
+        await self._write(lambda: self._handle.send(data, timeout=0))
+
+    async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike]) -> None:
+        """Sends a message with descriptors."""
+        await self._write(lambda: self._handle.send_fds(data, fds, timeout=0))
+
+    async def receive(self, size: int = 0) -> bytes:
+        """Receives a message."""
+        return await self._read(lambda: self._handle.receive(size, timeout=0))
+
+    async def receive_message(self, size: int = 0) -> unipc.Message:
+        """Receives a message and what is known of it."""
+        return await self._read(lambda: self._handle.receive_message(size, timeout=0))
+
+    async def receive_fds(self, size: int = 0, maximum: int = 1) -> tuple[bytes, list[int]]:
+        """Receives a message and descriptors."""
+        return await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self.receive()
+        except unipc.EndOfStream:
+            raise StopAsyncIteration from None

@@ -1,0 +1,1 @@
+exec "$1/descriptor_passing$FORM" "$2/descriptor_passing"

@@ -1,0 +1,1 @@
+exec "$1/message_credentials$FORM"

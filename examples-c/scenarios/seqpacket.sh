@@ -1,0 +1,1 @@
+exec "$1/seqpacket$FORM" "$2/seqpacket"

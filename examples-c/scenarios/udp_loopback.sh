@@ -1,0 +1,1 @@
+exec "$1/udp_loopback$FORM"
