@@ -298,12 +298,23 @@ impl<'a> Deadline<'a> {
 
     /// Sleeps before the next probe of something that cannot wake us: 50 µs at first, 10 ms in the end.
     pub fn pause(&mut self) -> Result<()> {
+        self.pause_beside(-1, 0)
+    }
+
+    /// [`pause`](Deadline::pause), which `descriptor` also ends when it is ready for `events`.
+    pub fn ready_or_pause(&mut self, descriptor: BorrowedFd<'_>, events: libc::c_short) -> Result<()> {
+        self.pause_beside(descriptor.as_raw_fd(), events)
+    }
+
+    /// A number below zero is no descriptor.
+    fn pause_beside(&mut self, descriptor: libc::c_int, events: libc::c_short) -> Result<()> {
         let remaining = self.remaining()?.unwrap_or(i64::MAX);
         let length = self.next_pause.min(remaining);
         self.next_pause = (self.next_pause * 2).min(10_000_000);
         let stop = self.wait.stop.map_or(-1, |stop| stop.as_fd().as_raw_fd());
-        let mut polled = [libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }];
-        poll(&mut polled, Some(length)).during(self.operation)?;
+        let mut polled = [libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }, libc::pollfd { fd: descriptor, events, revents: 0 }];
+        let count = 1 + usize::from(descriptor >= 0);
+        poll(&mut polled[..count], Some(length)).during(self.operation)?;
         self.note_stop(polled[0].revents);
         Ok(())
     }

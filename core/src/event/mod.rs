@@ -9,8 +9,11 @@
 //! | [`Timer`] | a time has come |
 //! | [`signal::Signals`] | a signal has arrived |
 //! | [`ProcessExit`] | a process has ended |
+//!
+//! [`Poller`] is that loop's wait: over these, over everything else that has a descriptor, and over what has none and is asked instead.
 
 mod eventfd;
+mod poller;
 mod process_exit;
 pub mod signal;
 mod timer;
@@ -20,6 +23,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 pub use eventfd::{EventCounter, EventCounterOptions};
+pub use poller::{Event, Events, Interest, Poller, Probe, Ready, Source, probe};
 pub(crate) use process_exit::reap_left;
 pub use process_exit::{ExitStatus, ProcessExit};
 pub use timer::{Clock, Timer, TimerState};

@@ -258,7 +258,14 @@ impl SysvQueue {
     ///
     /// [`Failure::Unavailable`] where the kernel does not let us look (it is built without `CONFIG_CHECKPOINT_RESTORE`).
     pub fn next_size(&self, which: Which) -> Result<Option<usize>> {
-        self.look_ahead(selection(which)?)
+        self.look_ahead(selection(which)?, &mut 0, c_long::MAX)
+    }
+
+    /// Whether there is such a message, looking from the one at `from` on, and no longer than `budget` steps: the kernel walks to each from the first.
+    ///
+    /// `from` is where the next look goes on, from the first when the last has been seen.
+    pub(crate) fn has_one(&self, which: Which, from: &mut c_long, budget: c_long) -> Result<bool> {
+        self.look_ahead(selection(which)?, from, budget).map(|size| size.is_some())
     }
 
     /// What the queue is like now. `EACCES` without the right to read; `EIDRM`.
@@ -363,14 +370,14 @@ impl SysvQueue {
     #[cold]
     fn too_small(&self, selected: Selection, capacity: usize) -> Error {
         let error = self.named(Error::os(RECEIVE, Errno::E2BIG));
-        match self.look_ahead(selected) {
+        match self.look_ahead(selected, &mut 0, c_long::MAX) {
             Ok(Some(size)) if size > capacity => error.hint(format!("the buffer has {capacity} bytes, the message {size}")),
             _ => error.hint(format!("the buffer has {capacity} bytes, and the message more")),
         }
     }
 
     /// Copies the messages one after the other, and takes none, until it meets the one that such a receive would give.
-    fn look_ahead(&self, (selector, except): Selection) -> Result<Option<usize>> {
+    fn look_ahead(&self, (selector, except): Selection, from: &mut c_long, budget: c_long) -> Result<Option<usize>> {
         const OPERATION: &str = "look ahead in System V queue";
         let largest = |raw: libc::msqid_ds| limit_of(&raw).max(limits::system("kernel/msgmax").unwrap_or(0));
         let capacity =
@@ -378,7 +385,13 @@ impl SysvQueue {
         with_room(capacity, |room| {
             let room = room.ok_or_else(|| self.named(Error::os(OPERATION, Errno::ENOMEM)))?;
             let mut best: Option<(c_long, usize)> = None;
-            for index in 0.. {
+            let mut steps: c_long = 0;
+            for index in std::mem::take(from).. {
+                steps = steps.saturating_add(index);
+                if steps > budget {
+                    *from = index;
+                    break;
+                }
                 let flags = libc::MSG_COPY | libc::IPC_NOWAIT;
                 // SAFETY: there is room for a type and as many bytes as told.
                 let size = match check(unsafe { libc::msgrcv(self.id, room.as_mut_ptr().cast(), capacity, index, flags) }) {
