@@ -9,6 +9,7 @@ mod buffer;
 mod datagram;
 mod error;
 mod event;
+mod file_exchange;
 mod file_lock;
 mod framed;
 mod handle;
@@ -46,6 +47,8 @@ mod _unipc {
     use super::datagram::Datagram;
     #[pymodule_export]
     use super::event::{EventFd, Timer};
+    #[pymodule_export]
+    use super::file_exchange::{FileEvent, FileFollower, append_record, replace_file};
     #[pymodule_export]
     use super::file_lock::{FileLock, FileLockHolder, HeldFile};
     #[pymodule_export]

@@ -128,6 +128,11 @@ def _sysv_queue(stack: ExitStack, messages: int = 0) -> unipc.SysvQueue:
     return queue
 
 
+def _follower(stack: ExitStack, path: Path) -> unipc.FileFollower:
+    unipc.replace_file(path, b"", sync="nothing")
+    return stack.enter_context(unipc.FileFollower(path))
+
+
 def _locked_file(stack: ExitStack, path: Path, kind: Literal["ofd", "flock"]) -> unipc.FileLock:
     holder, other = unipc.FileLock(path, kind=kind), unipc.FileLock(path, kind=kind)
     stack.callback(holder.close)
@@ -254,6 +259,11 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "lock a file": lambda stack, path: lambda lock=_locked_file(stack, path, "ofd"): lock.lock(),
     "with a locked file": lambda stack, path: lambda lock=_locked_file(stack, path, "flock"): lock.__enter__(),
     "upgrade a file lock": lambda stack, path: lambda lock=_locked_file(stack, path, "ofd"): lock.upgrade(),
+    "append a record": lambda stack, path: lambda held=_locked_file(stack, path, "flock"): unipc.append_record(path, b"x"),
+    "receive from a file": lambda stack, path: lambda follower=_follower(stack, path): follower.receive(),
+    "receive_event from a file": lambda stack, path: lambda follower=_follower(stack, path): follower.receive_event(),
+    "next record of a file": lambda stack, path: lambda follower=_follower(stack, path): next(follower),
+    "follow a file that is to come": lambda stack, path: lambda: unipc.FileFollower(path, wait_for_creator=None),
     "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
     "take from a counter": lambda stack, path: lambda counter=stack.enter_context(unipc.EventFd()): counter.take(),
     "add to a counter": lambda stack, path: lambda counter=_full_counter(stack): counter.add(),

@@ -9,6 +9,8 @@ from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuff
 _Order: TypeAlias = Literal["relaxed", "acquire", "release", "acquire_release", "sequential"]
 _Kind: TypeAlias = Literal["plain", "recursive", "error_checking"]
 _MqAccess: TypeAlias = Literal["both", "receive", "send"]
+_FileSync: TypeAlias = Literal["all", "content", "nothing"]
+_FileEventKind: TypeAlias = Literal["record", "replaced", "truncated", "deleted"]
 _LockKind: TypeAlias = Literal["ofd", "flock", "record"]
 _Direction: TypeAlias = Literal["read", "write", "both"]
 _HugePages: TypeAlias = Literal["try", "require"]
@@ -21,6 +23,8 @@ __all__ = [
     "Datagram",
     "EventFd",
     "ExitStatus",
+    "FileEvent",
+    "FileFollower",
     "FileLock",
     "FileLockHolder",
     "Framed",
@@ -50,9 +54,11 @@ __all__ = [
     "_Bound",
     "_HeldFile",
     "__version__",
+    "append_record",
     "create_fifo",
     "main",
     "pipe",
+    "replace_file",
     "send_signal",
     "send_signal_to_group",
     "signal_table",
@@ -206,6 +212,66 @@ class Listener:
     def closed(self) -> bool: ...
     def __iter__(self) -> Iterator[Stream]: ...
     def __next__(self) -> Stream: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None: ...
+
+def replace_file(
+    path: StrPath,
+    data: ReadableBuffer,
+    *,
+    mode: int = 0,
+    group: str | None = None,
+    take_ownership: bool = False,
+    follow_links: bool = False,
+    sync: _FileSync = "all",
+) -> None: ...
+def append_record(
+    path: StrPath,
+    record: ReadableBuffer,
+    *,
+    mode: int = 0,
+    group: str | None = None,
+    any_owner: bool = False,
+    sync: bool = False,
+    timeout: float | None = None,
+) -> None: ...
+
+@final
+class FileEvent:
+    @property
+    def kind(self) -> _FileEventKind: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def torn(self) -> int: ...
+
+@final
+class FileFollower:
+    def __new__(
+        cls,
+        path: StrPath,
+        *,
+        from_end: bool = False,
+        start: int = 0,
+        largest: int = 0,
+        any_owner: bool = False,
+        follow_links: bool = False,
+        wait_for_creator: float | None = 0,
+    ) -> Self: ...
+    @property
+    def path(self) -> str: ...
+    def receive(self, *, timeout: float | None = None) -> bytes: ...
+    def receive_event(self, *, timeout: float | None = None) -> FileEvent: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None: ...
 
