@@ -1953,6 +1953,17 @@ int unipc_seqpacket_peer_pidfd(const unipc_seqpacket *seqpacket);
 ptrdiff_t unipc_seqpacket_peer_groups(const unipc_seqpacket *seqpacket, uint32_t *groups, size_t capacity);
 
 /**
+ * What the security module calls the process at the other end, as unipc_stream_peer_label.
+ *
+ * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
+ * @param capacity  bytes in buffer; a longer text is cut
+ * @return          the length of the whole text without the NUL; UNIPC_UNAVAILABLE: no such module; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERSEC.
+ */
+ptrdiff_t unipc_seqpacket_peer_label(const unipc_seqpacket *seqpacket, char *buffer, size_t capacity);
+
+/**
  * The address of the other end: "/path", "@name", or "".
  *
  * @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted

@@ -469,6 +469,22 @@ pub unsafe extern "C" fn unipc_seqpacket_peer_groups(seqpacket: *const unipc_seq
     guard_size(|| unsafe { Ok(store_groups(&input("get groups of peer", seqpacket)?.0.peer_groups()?, groups, capacity)) })
 }
 
+/// What the security module calls the process at the other end, as unipc_stream_peer_label.
+///
+/// @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted
+/// @param capacity  bytes in buffer; a longer text is cut
+/// @return          the length of the whole text without the NUL; UNIPC_UNAVAILABLE: no such module; -EINVAL: NULL
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See unix(7), SO_PEERSEC.
+///
+/// # Safety
+/// `seqpacket` is NULL or a live handle; `buffer` is NULL or valid for writes of `capacity` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_seqpacket_peer_label(seqpacket: *const unipc_seqpacket, buffer: *mut c_char, capacity: usize) -> isize {
+    // SAFETY: the caller's promise.
+    guard_size(|| unsafe { Ok(store_text(&input("get label of peer", seqpacket)?.0.peer_label()?, buffer, capacity)) })
+}
+
 /// The address of the other end: "/path", "@name", or "".
 ///
 /// @param buffer    where the text goes, always NUL-terminated; NULL if only the length is wanted

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #if defined(__cpp_exceptions)
 #define UNIPC_HPP_THROWS 1
@@ -146,6 +147,18 @@ template <class Fill>
 std::string text_of(Fill fill, std::error_code &code) {
   char text[512];
   return succeeded(fill(text, sizeof text), code) ? std::string(text) : std::string();
+}
+/// The numbers of a C function that fills an array and returns how many there are.
+template <class Fill>
+std::vector<std::uint32_t> groups_of(Fill fill, std::error_code &code) {
+  std::vector<std::uint32_t> groups;
+  std::ptrdiff_t count = fill(nullptr, 0);
+  if (succeeded(count, code) && count > 0) {
+    groups.resize(static_cast<std::size_t>(count));
+    count = fill(groups.data(), groups.size());
+  }
+  if (!succeeded(count, code)) groups.clear();
+  return groups;
 }
 #ifdef UNIPC_HPP_THROWS
 /// Calls with an error_code, and throws what it reports.

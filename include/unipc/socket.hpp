@@ -184,6 +184,22 @@ public:
     detail::succeeded(unipc_seqpacket_peer_credentials(raw_, &peer), code);
     return peer;
   }
+  /// A pidfd of the process at the other end, the caller's; -1 in failure.
+  int peer_pidfd(std::error_code &code) const noexcept {
+    int fd = unipc_seqpacket_peer_pidfd(raw_);
+    return detail::succeeded(fd, code) ? fd : -1;
+  }
+  /// The supplementary groups of the process at the other end.
+  std::vector<std::uint32_t> peer_groups(std::error_code &code) const {
+    return detail::groups_of([&](std::uint32_t *groups, std::size_t room) { return unipc_seqpacket_peer_groups(raw_, groups, room); }, code);
+  }
+  /// What the security module calls the process at the other end.
+  std::string peer_label(std::error_code &code) const {
+    return detail::text_of([&](char *text, std::size_t size) { return unipc_seqpacket_peer_label(raw_, text, size); }, code);
+  }
+  std::string peer_address(std::error_code &code) const {
+    return detail::text_of([&](char *text, std::size_t size) { return unipc_seqpacket_peer_address(raw_, text, size); }, code);
+  }
   /// The descriptor, now the caller's; the handle is gone.
   int into_fd(std::error_code &code) noexcept {
     int fd = unipc_seqpacket_into_fd(raw_);
@@ -220,6 +236,18 @@ public:
   }
   credentials peer_credentials() const {
     return detail::throwing([&](std::error_code &code) { return peer_credentials(code); });
+  }
+  int peer_pidfd() const {
+    return detail::throwing([&](std::error_code &code) { return peer_pidfd(code); });
+  }
+  std::vector<std::uint32_t> peer_groups() const {
+    return detail::throwing([&](std::error_code &code) { return peer_groups(code); });
+  }
+  std::string peer_label() const {
+    return detail::throwing([&](std::error_code &code) { return peer_label(code); });
+  }
+  std::string peer_address() const {
+    return detail::throwing([&](std::error_code &code) { return peer_address(code); });
   }
   int into_fd() {
     return detail::throwing([&](std::error_code &code) { return into_fd(code); });

@@ -77,6 +77,19 @@ public:
     detail::succeeded(unipc_stream_peer_credentials(raw_, &peer), code);
     return peer;
   }
+  /// A pidfd of the process at the other end, the caller's; -1 in failure.
+  int peer_pidfd(std::error_code &code) const noexcept {
+    int fd = unipc_stream_peer_pidfd(raw_);
+    return detail::succeeded(fd, code) ? fd : -1;
+  }
+  /// The supplementary groups of the process at the other end.
+  std::vector<std::uint32_t> peer_groups(std::error_code &code) const {
+    return detail::groups_of([&](std::uint32_t *groups, std::size_t room) { return unipc_stream_peer_groups(raw_, groups, room); }, code);
+  }
+  /// What the security module calls the process at the other end.
+  std::string peer_label(std::error_code &code) const {
+    return detail::text_of([&](char *text, std::size_t size) { return unipc_stream_peer_label(raw_, text, size); }, code);
+  }
   /// Everything, with descriptors on the first byte; returns how much went out either way. They stay the caller's, too.
   std::size_t send_fds(bytes data, const int *fds, std::size_t count, timeout limit, std::error_code &code) noexcept {
     std::size_t transferred = 0;
@@ -156,6 +169,15 @@ public:
   }
   credentials peer_credentials() const {
     return detail::throwing([&](std::error_code &code) { return peer_credentials(code); });
+  }
+  int peer_pidfd() const {
+    return detail::throwing([&](std::error_code &code) { return peer_pidfd(code); });
+  }
+  std::vector<std::uint32_t> peer_groups() const {
+    return detail::throwing([&](std::error_code &code) { return peer_groups(code); });
+  }
+  std::string peer_label() const {
+    return detail::throwing([&](std::error_code &code) { return peer_label(code); });
   }
   int into_fd() {
     return detail::throwing([&](std::error_code &code) { return into_fd(code); });

@@ -144,6 +144,7 @@ static void seqpackets(void) {
   INVALID(unipc_seqpacket_peer_credentials(NULL, &who));
   INVALID(unipc_seqpacket_peer_pidfd(NULL));
   INVALID(unipc_seqpacket_peer_groups(NULL, NULL, 0));
+  INVALID(unipc_seqpacket_peer_label(NULL, text, sizeof text));
   INVALID(unipc_seqpacket_peer_address(NULL, text, sizeof text));
   INVALID(unipc_seqpacket_fd(NULL));
   INVALID(unipc_seqpacket_into_fd(NULL));
