@@ -1,0 +1,1 @@
+exec "$1/followed_log$FORM" "$2/log"
