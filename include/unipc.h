@@ -2643,6 +2643,58 @@ int unipc_memory_fetch_add_u32(unipc_memory *memory, size_t offset, int order, u
     uint32_t *previous);
 
 /**
+ * Subtracts from the 32-bit word at an offset, atomically; it wraps around.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_sub_u32(unipc_memory *memory, size_t offset, int order, uint32_t operand,
+    uint32_t *previous);
+
+/**
+ * Clears the bits of the 32-bit word at an offset that the operand does not have, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_and_u32(unipc_memory *memory, size_t offset, int order, uint32_t operand,
+    uint32_t *previous);
+
+/**
+ * Sets the bits of the 32-bit word at an offset that the operand has, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_or_u32(unipc_memory *memory, size_t offset, int order, uint32_t operand,
+    uint32_t *previous);
+
+/**
+ * Flips the bits of the 32-bit word at an offset that the operand has, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 4
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_xor_u32(unipc_memory *memory, size_t offset, int order, uint32_t operand,
+    uint32_t *previous);
+
+/**
  * Exchanges the 32-bit word at an offset, atomically.
  *
  * @param offset    bytes from the start, a multiple of 4
@@ -2703,6 +2755,58 @@ int unipc_memory_store_u64(unipc_memory *memory, size_t offset, int order, uint6
  * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
  */
 int unipc_memory_fetch_add_u64(unipc_memory *memory, size_t offset, int order, uint64_t operand,
+    uint64_t *previous);
+
+/**
+ * Subtracts from the 64-bit word at an offset, atomically; it wraps around.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_sub_u64(unipc_memory *memory, size_t offset, int order, uint64_t operand,
+    uint64_t *previous);
+
+/**
+ * Clears the bits of the 64-bit word at an offset that the operand does not have, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_and_u64(unipc_memory *memory, size_t offset, int order, uint64_t operand,
+    uint64_t *previous);
+
+/**
+ * Sets the bits of the 64-bit word at an offset that the operand has, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_or_u64(unipc_memory *memory, size_t offset, int order, uint64_t operand,
+    uint64_t *previous);
+
+/**
+ * Flips the bits of the 64-bit word at an offset that the operand has, atomically.
+ *
+ * @param offset    bytes from the start, a multiple of 8
+ * @param order     any of the five
+ * @param previous  receives the word from before; may be NULL
+ * @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+ */
+int unipc_memory_fetch_xor_u64(unipc_memory *memory, size_t offset, int order, uint64_t operand,
     uint64_t *previous);
 
 /**
@@ -2816,6 +2920,22 @@ typedef struct unipc_posix_semaphore_options {
   /** create: 1 removes the name when the creator closes its handle */
   uint32_t temporary;
 } unipc_posix_semaphore_options;
+
+/** What a named semaphore is like. Begin with UNIPC_POSIX_SEMAPHORE_STATUS_INIT. */
+typedef struct unipc_posix_semaphore_status {
+  /** sizeof(unipc_posix_semaphore_status) */
+  size_t struct_size;
+  /** how many units are free; -1 where we may not read it */
+  int64_t value;
+  /** its permissions */
+  uint32_t mode;
+  /** its owner */
+  uint32_t uid;
+  /** its group */
+  uint32_t gid;
+  /** zero */
+  uint32_t reserved;
+} unipc_posix_semaphore_status;
 
 /** Sets struct_size and zeroes the rest, as UNIPC_MUTEX_OPTIONS_INIT does. Since 0.1. */
 void unipc_mutex_options_init(unipc_mutex_options *options);
@@ -2986,6 +3106,20 @@ int unipc_posix_semaphore_open_or_create(const char *name, const unipc_posix_sem
  */
 int unipc_posix_semaphore_unlink(const char *name);
 
+/** Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_STATUS_INIT does. Since 0.1. */
+void unipc_posix_semaphore_status_init(unipc_posix_semaphore_status *status);
+
+/**
+ * What the semaphore of a name is like now, whoever owns it.
+ *
+ * @param name    at most 251 bytes; the leading slash is optional, no other is allowed
+ * @param status  receives it; begin with UNIPC_POSIX_SEMAPHORE_STATUS_INIT
+ * @return        0; -ENOENT; -ELOOP, UNIPC_WRONG_KIND, UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL: NULL, a bad name; -ENAMETOOLONG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_overview(7).
+ */
+int unipc_posix_semaphore_get_status(const char *name, unipc_posix_semaphore_status *status);
+
 /**
  * Takes a unit.
  *
@@ -3029,6 +3163,398 @@ int unipc_posix_semaphore_value(const unipc_posix_semaphore *semaphore);
  * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1. See sem_close(3).
  */
 void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
+
+/* ---- System V semaphores --------------------------------------------------------------------------------- */
+
+/** operation flag: when the process ends, the kernel takes the change back. Who takes so gives back so, in the same process. */
+#define UNIPC_SYSV_SEMAPHORES_UNDO 1
+
+/** operation flag: if this operation would have to wait, the call fails with -EAGAIN at once, whatever its timeout. */
+#define UNIPC_SYSV_SEMAPHORES_AT_ONCE 2
+
+/**
+ * A set of System V semaphores, what plain C programs get with semget: several semaphores of which one call takes and gives atomically, and whose units
+ * come back from the dead. It stays until it is removed or the machine restarts.
+ *
+ * A handle costs memory alone. After fork the child has the set as well; closing the handle there removes nothing. Threads may use a handle together,
+ * except for close. It is no descriptor.
+ */
+typedef struct unipc_sysv_semaphores unipc_sysv_semaphores;
+
+/** Options of System V semaphores. Begin with UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_sysv_semaphores_options {
+  /** sizeof(unipc_sysv_semaphores_options) */
+  size_t struct_size;
+  /** create: how many semaphores; open: how many there must be at least; 0: 1 */
+  size_t count;
+  /** create: how many units each has at first, count of them, at most 32767; NULL: value for all */
+  const uint32_t *values;
+  /** create: the group, by name or number; NULL: the process's */
+  const char *group;
+  /** open: nanoseconds to wait for another process to create the set */
+  int64_t wait_for_creator;
+  /** create, without values: how many units each has at first, at most 32767 */
+  uint32_t value;
+  /** create: permissions, of which "execute" means nothing; 0: 0600 */
+  uint32_t mode;
+  /** open: 1 accepts sets of users other than oneself and root */
+  uint32_t any_owner;
+  /** create: 1 removes the set when the creator closes its handle */
+  uint32_t temporary;
+} unipc_sysv_semaphores_options;
+
+/** What a set of System V semaphores is like. Begin with UNIPC_SYSV_SEMAPHORES_STATUS_INIT. */
+typedef struct unipc_sysv_semaphores_status {
+  /** sizeof(unipc_sysv_semaphores_status) */
+  size_t struct_size;
+  /** how many semaphores it has */
+  size_t count;
+  /** when it was operated on last: seconds since 1970, 0 for never */
+  int64_t operated_at;
+  /** when it was made, or its values or rights were set: seconds since 1970 */
+  int64_t changed_at;
+  /** its permissions */
+  uint32_t mode;
+  /** its owner */
+  uint32_t uid;
+  /** its group */
+  uint32_t gid;
+  /** who made it, and has an owner's rights as well */
+  uint32_t creator_uid;
+  /** the group of who made it */
+  uint32_t creator_gid;
+  /** zero */
+  uint32_t reserved;
+} unipc_sysv_semaphores_status;
+
+/** One of the operations that unipc_sysv_semaphores_operate does together. */
+typedef struct unipc_sysv_operation {
+  /** which semaphore, from 0 */
+  uint16_t semaphore;
+  /** above 0: so many units are given; below: taken, as soon as there are as many; 0: waits until there is none */
+  int16_t change;
+  /** 0, or of UNIPC_SYSV_SEMAPHORES_UNDO and UNIPC_SYSV_SEMAPHORES_AT_ONCE */
+  uint32_t flags;
+} unipc_sysv_operation;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT does. Since 0.1. */
+void unipc_sysv_semaphores_options_init(unipc_sysv_semaphores_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_STATUS_INIT does. Since 0.1. */
+void unipc_sysv_semaphores_status_init(unipc_sysv_semaphores_status *status);
+
+/**
+ * Creates a set of System V semaphores under a key. An existing one is left alone.
+ *
+ * @param key      not 0; unipc_sysv_key makes one of a path
+ * @param options  count, value or values, mode, group, temporary; NULL: one semaphore without a unit
+ * @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
+ * @return         0; -EEXIST; -ERANGE: a value above 32767; -EINVAL: NULL, the key 0, too many semaphores (SEMMSL), a bad mode or group; -ENOSPC: too
+ *                 many sets or semaphores in all (SEMMNI, SEMMNS); -EPERM: a group of others; -ENOMEM, -E2BIG. The text names the limit and its value.
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semget(2), sysvipc(7).
+ */
+int unipc_sysv_semaphores_create(int32_t key, const unipc_sysv_semaphores_options *options,
+    unipc_sysv_semaphores **set);
+
+/**
+ * Creates a set of System V semaphores without a key, for children made by fork, and for who is told its unipc_sysv_semaphores_id. It stays after its
+ * creator all the same, unless it is temporary.
+ *
+ * @return  as unipc_sysv_semaphores_create, but for -EEXIST
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semget(2), IPC_PRIVATE.
+ */
+int unipc_sysv_semaphores_create_private(const unipc_sysv_semaphores_options *options,
+    unipc_sysv_semaphores **set);
+
+/**
+ * Opens a set of System V semaphores that exists. It never creates.
+ *
+ * @param key      not 0; unipc_sysv_key makes one of a path
+ * @param options  count, any_owner, wait_for_creator; NULL: defaults
+ * @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
+ * @return         0; -ENOENT: none, or its creator has not given it its values yet; -EPERM: it belongs to another user, or was made by one;
+ *                 UNIPC_WRONG_SIZE: it has fewer than count; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semget(2).
+ */
+int unipc_sysv_semaphores_open(int32_t key, const unipc_sysv_semaphores_options *options,
+    unipc_sysv_semaphores **set);
+
+/**
+ * Opens a set of System V semaphores, or creates it if there is none. The values count only for the one who creates.
+ * A set whose creator was killed before it had its values is removed and made anew.
+ *
+ * @return  as unipc_sysv_semaphores_open and unipc_sysv_semaphores_create, but for -ENOENT and -EEXIST; -EBUSY: a creator that lives does not finish, for a second or
+ *          as long as wait_for_creator says
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semget(2).
+ */
+int unipc_sysv_semaphores_open_or_create(int32_t key, const unipc_sysv_semaphores_options *options,
+    unipc_sysv_semaphores **set);
+
+/**
+ * Opens a set of System V semaphores by its number, which its creator has told.
+ *
+ * @param id       what unipc_sysv_semaphores_id gave there
+ * @param options  count, any_owner; NULL: defaults
+ * @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
+ * @return         0; -EIDRM: there is none; -ENOENT, UNIPC_WRONG_SIZE as unipc_sysv_semaphores_open; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL; -EACCES, -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_sysv_semaphores_open_id(int id, const unipc_sysv_semaphores_options *options,
+    unipc_sysv_semaphores **set);
+
+/**
+ * Removes the set of a key. Who waits in it is told, by -EIDRM.
+ *
+ * @return  0; -ENOENT; -EPERM: neither owner nor creator; -EINVAL: the key 0
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), IPC_RMID.
+ */
+int unipc_sysv_semaphores_remove_key(int32_t key);
+
+/**
+ * Removes the set. Who waits in it is told, by -EIDRM. The handle stays to be closed.
+ *
+ * @return  0; -EIDRM: it is gone already; -EPERM: neither owner nor creator; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), IPC_RMID.
+ */
+int unipc_sysv_semaphores_remove(unipc_sysv_semaphores *set);
+
+/**
+ * The kernel's number for the set, as ipcs -s shows it; never negative.
+ *
+ * @return  the number; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_sysv_semaphores_id(const unipc_sysv_semaphores *set);
+
+/**
+ * How many semaphores the set has; at least 1.
+ *
+ * @return  the number; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_sysv_semaphores_count(const unipc_sysv_semaphores *set);
+
+/**
+ * Takes a unit of a semaphore.
+ *
+ * @param semaphore  which, from 0
+ * @param flags      0, or of UNIPC_SYSV_SEMAPHORES_UNDO and UNIPC_SYSV_SEMAPHORES_AT_ONCE
+ * @param timeout    nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return           0: taken; -EAGAIN: none is free and the timeout is zero; -ETIMEDOUT; -ECANCELED: the bound stop token; else as
+ *                   unipc_sysv_semaphores_operate. A negative result: not taken.
+ *
+ * Threads: any. Fork: what is to be undone stays the parent's. Signal-safe: no. Since 0.1. See semop(2).
+ */
+int unipc_sysv_semaphores_wait(unipc_sysv_semaphores *set, uint32_t semaphore, uint32_t flags,
+    int64_t timeout);
+
+/**
+ * Takes a unit of a semaphore if one is free: else -EAGAIN.
+ *
+ * @return  as unipc_sysv_semaphores_wait
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semop(2), IPC_NOWAIT.
+ */
+int unipc_sysv_semaphores_try_wait(unipc_sysv_semaphores *set, uint32_t semaphore, uint32_t flags);
+
+/**
+ * Gives a unit of a semaphore back, and wakes who waits for it.
+ *
+ * @param semaphore  which, from 0
+ * @param flags      0, or UNIPC_SYSV_SEMAPHORES_UNDO if it was taken so
+ * @return           0; -ERANGE: its value is 32767; else as unipc_sysv_semaphores_operate
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semop(2).
+ */
+int unipc_sysv_semaphores_post(unipc_sysv_semaphores *set, uint32_t semaphore, uint32_t flags);
+
+/**
+ * Waits until a semaphore has no unit.
+ *
+ * @param semaphore  which, from 0
+ * @param timeout    nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return           0; -EAGAIN, -ETIMEDOUT, -ECANCELED: it has units; else as unipc_sysv_semaphores_operate
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semop(2).
+ */
+int unipc_sysv_semaphores_wait_zero(unipc_sysv_semaphores *set, uint32_t semaphore, int64_t timeout);
+
+/**
+ * Does all the operations in one step, in their order, or none: as soon as all of them can be done.
+ *
+ * @param operations  what to do
+ * @param count       how many
+ * @param timeout     nanoseconds; UNIPC_FOREVER; zero or less never waits. It stands on the monotonic clock, whatever signals come
+ * @return            0: all done; -EAGAIN, -ETIMEDOUT, -ECANCELED: none could be, within the time; -EFBIG: no such semaphore; -ERANGE: a value would be
+ *                    above 32767, or what there is to undo; -E2BIG: too many operations (SEMOPM); -EACCES; -EIDRM: the set was removed, before or
+ *                    meanwhile; -ENOMEM; -EINVAL: NULL, no operation, unknown flags
+ *
+ * Threads: any. Fork: what is to be undone stays the parent's. Signal-safe: no. Since 0.1. See semop(2), semtimedop(2).
+ */
+int unipc_sysv_semaphores_operate(unipc_sysv_semaphores *set, const unipc_sysv_operation *operations,
+    size_t count, int64_t timeout);
+
+/**
+ * How many units of a semaphore are free at this moment.
+ *
+ * @param semaphore  which, from 0
+ * @return           the value; -EFBIG: no such semaphore; -EACCES: no right to read; -EIDRM; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), GETVAL.
+ */
+int unipc_sysv_semaphores_value(const unipc_sysv_semaphores *set, uint32_t semaphore);
+
+/**
+ * Sets how many units a semaphore has, whoever holds some, and makes the kernel forget what was to be undone to it.
+ *
+ * @param semaphore  which, from 0
+ * @param value      at most 32767
+ * @return           0; -ERANGE: a larger value; -EFBIG: no such semaphore; -EACCES; -EIDRM; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), SETVAL.
+ */
+int unipc_sysv_semaphores_set_value(unipc_sysv_semaphores *set, uint32_t semaphore, uint32_t value);
+
+/**
+ * How many units each semaphore has at this moment, all at once.
+ *
+ * @param values  receives them
+ * @param count   for how many there is room: unipc_sysv_semaphores_count at least
+ * @return        how many there are; -EINVAL: NULL, not enough room; -EACCES; -EIDRM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), GETALL.
+ */
+int unipc_sysv_semaphores_get_values(const unipc_sysv_semaphores *set, uint32_t *values, size_t count);
+
+/**
+ * Sets how many units each semaphore has, all at once; the kernel forgets what was to be undone.
+ *
+ * @param values  as many as the set has semaphores, each at most 32767
+ * @param count   how many these are
+ * @return        0; -EINVAL: NULL, another count; -ERANGE: a larger value; -EACCES; -EIDRM
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), SETALL.
+ */
+int unipc_sysv_semaphores_set_values(unipc_sysv_semaphores *set, const uint32_t *values, size_t count);
+
+/**
+ * How many wait for units of a semaphore at this moment. Who waits with a stop token is not counted now and then, for a moment.
+ *
+ * @param semaphore  which, from 0
+ * @return           the number; -EFBIG: no such semaphore; -EACCES: no right to read; -EIDRM; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), GETNCNT.
+ */
+int unipc_sysv_semaphores_waiters(const unipc_sysv_semaphores *set, uint32_t semaphore);
+
+/**
+ * How many wait until a semaphore has no unit, at this moment.
+ *
+ * @return  as unipc_sysv_semaphores_waiters
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), GETZCNT.
+ */
+int unipc_sysv_semaphores_waiters_for_zero(const unipc_sysv_semaphores *set, uint32_t semaphore);
+
+/**
+ * The process that operated on a semaphore last, or set it.
+ *
+ * @return  its number, 0 for none or one of another pid namespace; else as unipc_sysv_semaphores_waiters
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), GETPID.
+ */
+int unipc_sysv_semaphores_last_process(const unipc_sysv_semaphores *set, uint32_t semaphore);
+
+/**
+ * What the set is like now.
+ *
+ * @param status  receives it; begin with UNIPC_SYSV_SEMAPHORES_STATUS_INIT
+ * @return        0; -EACCES: no right to read; -EIDRM: it was removed; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), IPC_STAT.
+ */
+int unipc_sysv_semaphores_get_status(const unipc_sysv_semaphores *set, unipc_sysv_semaphores_status *status);
+
+/**
+ * Changes the permissions.
+ *
+ * @param mode  up to 0777, of which "execute" means nothing; 0: 0600
+ * @return      0; -EPERM: neither owner nor creator; -EACCES; -EIDRM: it was removed; -EINVAL: NULL, other bits
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), IPC_SET.
+ */
+int unipc_sysv_semaphores_set_mode(unipc_sysv_semaphores *set, uint32_t mode);
+
+/**
+ * Changes owner and group. Whoever made the set keeps an owner's rights.
+ *
+ * @param uid  the owner; UINT32_MAX leaves it
+ * @param gid  the group; UINT32_MAX leaves it
+ * @return     0; -EPERM: neither owner nor creator; -EACCES; -EIDRM: it was removed; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2), IPC_SET.
+ */
+int unipc_sysv_semaphores_set_owner(unipc_sysv_semaphores *set, uint32_t uid, uint32_t gid);
+
+/**
+ * Closes the handle; NULL is fine. A temporary set is removed when its creator closes.
+ *
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. What the process has to undo stays to be undone. Since 0.1.
+ */
+void unipc_sysv_semaphores_close(unipc_sysv_semaphores *set);
+
+/* ---- Futexes: sleeping on a word in memory --------------------------------------------------------------- */
+
+/**
+ * Sleeps while a 32-bit word is what is expected, for those who build their own: uint32_t, _Atomic uint32_t or std::atomic<uint32_t>, in memory that
+ * processes share or in one's own.
+ *
+ * It returns at once if the word is something else, when it is woken, and within half a second also when a waker has changed the word and was
+ * killed before it could ring. It may return for no reason: look at the word again, in a loop.
+ *
+ * @param word      where, at a multiple of 4 bytes
+ * @param expected  the value to sleep by
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          0: look again; -EAGAIN, -ETIMEDOUT, -ECANCELED: the word is what was expected; -EINVAL: NULL or misaligned
+ *
+ * Threads: any. Fork: parent and child sleep on the same word if they share the memory. Signal-safe: no. Since 0.1. See futex(2).
+ */
+int unipc_futex_wait(const void *word, uint32_t expected, int64_t timeout);
+
+/**
+ * Wakes some of those who sleep on a word, of any process. Change the word first, atomically.
+ *
+ * @param word   where, at a multiple of 4 bytes
+ * @param count  how many at most; UINT32_MAX: all
+ * @return       how many; -EINVAL: NULL or misaligned
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See futex(2).
+ */
+int unipc_futex_wake(const void *word, uint32_t count);
+
+/**
+ * Wakes some of those who sleep on a word, and has others sleep on another word from now on, if the word still is what is expected. So the next holder
+ * of a lock wakes them one by one. One that was moved looks at its own word again within half a second, and then returns.
+ *
+ * @param word      where they sleep
+ * @param expected  what the word must be
+ * @param wake      how many to wake at most
+ * @param other     where others are to sleep
+ * @param move      how many of these at most; UINT32_MAX: all
+ * @return          how many were woken and moved; -EAGAIN: the word is another; -EINVAL: NULL or misaligned
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See FUTEX_CMP_REQUEUE in futex(2).
+ */
+int unipc_futex_requeue(const void *word, uint32_t expected, uint32_t wake, const void *other, uint32_t move);
 
 /* ---- Events: counters and timers ------------------------------------------------------------------------- */
 
@@ -4201,6 +4727,9 @@ void unipc_file_follower_close(unipc_file_follower *follower);
 #define UNIPC_MUTEX_OPTIONS_INIT { sizeof(unipc_mutex_options), 0, 0 }
 #define UNIPC_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_semaphore_options), 0, 0 }
 #define UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_posix_semaphore_options), NULL, 0, 0, 0, 0, 0 }
+#define UNIPC_POSIX_SEMAPHORE_STATUS_INIT { sizeof(unipc_posix_semaphore_status), 0, 0, 0, 0, 0 }
+#define UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT { sizeof(unipc_sysv_semaphores_options), 0, NULL, NULL, 0, 0, 0, 0, 0 }
+#define UNIPC_SYSV_SEMAPHORES_STATUS_INIT { sizeof(unipc_sysv_semaphores_status), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_EVENTFD_OPTIONS_INIT { sizeof(unipc_eventfd_options), 0, 0 }
 #define UNIPC_TIMER_OPTIONS_INIT { sizeof(unipc_timer_options), 0 }
 #define UNIPC_SIGNAL_INFO_INIT { sizeof(unipc_signal_info), 0, 0, 0, 0, 0, 0, 0, 0 }

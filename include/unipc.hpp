@@ -19,5 +19,6 @@
 #include "unipc/socket.hpp"
 #include "unipc/stream.hpp"
 #include "unipc/sync.hpp"
+#include "unipc/sysv_semaphores.hpp"
 
 #endif  // UNIPC_HPP

@@ -22,6 +22,10 @@ pub const UNIPC_SEQUENTIAL: i32 = 4;
 const LOAD: &str = "load from memory";
 const STORE: &str = "store to memory";
 const ADD: &str = "add to memory";
+const SUBTRACT: &str = "subtract from memory";
+const AND: &str = "and with memory";
+const OR: &str = "or with memory";
+const XOR: &str = "exclusive-or with memory";
 const EXCHANGE: &str = "exchange in memory";
 const COMPARE: &str = "compare and exchange in memory";
 
@@ -133,6 +137,114 @@ pub unsafe extern "C" fn unipc_memory_fetch_add_u32(
     guard_unit(|| unsafe {
         let word = input(ADD, memory.cast_const())?.0.atomic_u32(offset)?;
         store_optional(previous, word.fetch_add(operand, self::order(ADD, order)?));
+        Ok(())
+    })
+}
+
+/// Subtracts from the 32-bit word at an offset, atomically; it wraps around.
+///
+/// @param offset    bytes from the start, a multiple of 4
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_sub_u32(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u32,
+    previous: *mut u32,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(SUBTRACT, memory.cast_const())?.0.atomic_u32(offset)?;
+        store_optional(previous, word.fetch_sub(operand, self::order(SUBTRACT, order)?));
+        Ok(())
+    })
+}
+
+/// Clears the bits of the 32-bit word at an offset that the operand does not have, atomically.
+///
+/// @param offset    bytes from the start, a multiple of 4
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_and_u32(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u32,
+    previous: *mut u32,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(AND, memory.cast_const())?.0.atomic_u32(offset)?;
+        store_optional(previous, word.fetch_and(operand, self::order(AND, order)?));
+        Ok(())
+    })
+}
+
+/// Sets the bits of the 32-bit word at an offset that the operand has, atomically.
+///
+/// @param offset    bytes from the start, a multiple of 4
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_or_u32(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u32,
+    previous: *mut u32,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(OR, memory.cast_const())?.0.atomic_u32(offset)?;
+        store_optional(previous, word.fetch_or(operand, self::order(OR, order)?));
+        Ok(())
+    })
+}
+
+/// Flips the bits of the 32-bit word at an offset that the operand has, atomically.
+///
+/// @param offset    bytes from the start, a multiple of 4
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_xor_u32(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u32,
+    previous: *mut u32,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(XOR, memory.cast_const())?.0.atomic_u32(offset)?;
+        store_optional(previous, word.fetch_xor(operand, self::order(XOR, order)?));
         Ok(())
     })
 }
@@ -260,6 +372,114 @@ pub unsafe extern "C" fn unipc_memory_fetch_add_u64(
     guard_unit(|| unsafe {
         let word = input(ADD, memory.cast_const())?.0.atomic_u64(offset)?;
         store_optional(previous, word.fetch_add(operand, self::order(ADD, order)?));
+        Ok(())
+    })
+}
+
+/// Subtracts from the 64-bit word at an offset, atomically; it wraps around.
+///
+/// @param offset    bytes from the start, a multiple of 8
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_sub_u64(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u64,
+    previous: *mut u64,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(SUBTRACT, memory.cast_const())?.0.atomic_u64(offset)?;
+        store_optional(previous, word.fetch_sub(operand, self::order(SUBTRACT, order)?));
+        Ok(())
+    })
+}
+
+/// Clears the bits of the 64-bit word at an offset that the operand does not have, atomically.
+///
+/// @param offset    bytes from the start, a multiple of 8
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_and_u64(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u64,
+    previous: *mut u64,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(AND, memory.cast_const())?.0.atomic_u64(offset)?;
+        store_optional(previous, word.fetch_and(operand, self::order(AND, order)?));
+        Ok(())
+    })
+}
+
+/// Sets the bits of the 64-bit word at an offset that the operand has, atomically.
+///
+/// @param offset    bytes from the start, a multiple of 8
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_or_u64(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u64,
+    previous: *mut u64,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(OR, memory.cast_const())?.0.atomic_u64(offset)?;
+        store_optional(previous, word.fetch_or(operand, self::order(OR, order)?));
+        Ok(())
+    })
+}
+
+/// Flips the bits of the 64-bit word at an offset that the operand has, atomically.
+///
+/// @param offset    bytes from the start, a multiple of 8
+/// @param order     any of the five
+/// @param previous  receives the word from before; may be NULL
+/// @return          0; -EINVAL: NULL, not within the memory, not aligned, or no such order; -EACCES: the handle is read-only
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See C11 7.17.
+///
+/// # Safety
+/// `memory` is NULL or a live handle; `previous` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_fetch_xor_u64(
+    memory: *mut unipc_memory,
+    offset: usize,
+    order: c_int,
+    operand: u64,
+    previous: *mut u64,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let word = input(XOR, memory.cast_const())?.0.atomic_u64(offset)?;
+        store_optional(previous, word.fetch_xor(operand, self::order(XOR, order)?));
         Ok(())
     })
 }

@@ -13,6 +13,7 @@ pub mod event;
 pub mod file_exchange;
 pub mod file_lock;
 pub mod framed;
+pub mod futex;
 pub mod memory;
 pub mod memory_file;
 pub mod memory_memfd;
@@ -27,6 +28,7 @@ pub mod spinlock;
 pub mod stream;
 pub mod sync;
 pub mod sysv_queue;
+pub mod sysv_semaphores;
 pub mod wait;
 
 use std::ffi::{CStr, c_char, c_int};

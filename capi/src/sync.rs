@@ -7,7 +7,7 @@ use unipc_core::sync::{Mutex, MutexKind, PosixSemaphore, PosixSemaphoreOptions, 
 
 use crate::error::UNIPC_NEEDS_REPAIR;
 use crate::wait::waiting;
-use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, switch, text};
+use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, store, switch, text};
 
 /// A mutex for memory that processes share, whose holder may die. All-zero bytes are a valid, unlocked, plain mutex, so several processes may
 /// use freshly made memory without a race over who initialises it.
@@ -506,6 +506,65 @@ pub unsafe extern "C" fn unipc_posix_semaphore_open_or_create(
 pub unsafe extern "C" fn unipc_posix_semaphore_unlink(name: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| PosixSemaphore::unlink(unsafe { text("unlink named semaphore", name) }?))
+}
+
+/// What a named semaphore is like. Begin with UNIPC_POSIX_SEMAPHORE_STATUS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct unipc_posix_semaphore_status {
+    /// sizeof(unipc_posix_semaphore_status)
+    pub struct_size: usize,
+    /// how many units are free; -1 where we may not read it
+    pub value: i64,
+    /// its permissions
+    pub mode: u32,
+    /// its owner
+    pub uid: u32,
+    /// its group
+    pub gid: u32,
+    /// zero
+    pub reserved: u32,
+}
+
+// SAFETY: repr(C), begins with the size, made of integers.
+unsafe impl Versioned for unipc_posix_semaphore_status {}
+
+/// Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_STATUS_INIT does. Since 0.1.
+///
+/// # Safety
+/// `status` is NULL or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_posix_semaphore_status_init(status: *mut unipc_posix_semaphore_status) {
+    // SAFETY: the caller's promise.
+    unsafe { initialise(status) }
+}
+
+/// What the semaphore of a name is like now, whoever owns it.
+///
+/// @param name    at most 251 bytes; the leading slash is optional, no other is allowed
+/// @param status  receives it; begin with UNIPC_POSIX_SEMAPHORE_STATUS_INIT
+/// @return        0; -ENOENT; -ELOOP, UNIPC_WRONG_KIND, UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL: NULL, a bad name; -ENAMETOOLONG
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See sem_overview(7).
+///
+/// # Safety
+/// `name` is NULL or a string; `status` is NULL or as large as it says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_posix_semaphore_get_status(name: *const c_char, status: *mut unipc_posix_semaphore_status) -> c_int {
+    const OPERATION: &str = "ask named semaphore";
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let found = PosixSemaphore::status(text(OPERATION, name)?)?;
+        let told = unipc_posix_semaphore_status {
+            struct_size: 0,
+            value: found.value.map_or(-1, i64::from),
+            mode: found.mode,
+            uid: found.uid,
+            gid: found.gid,
+            reserved: 0,
+        };
+        store(OPERATION, status, &told)
+    })
 }
 
 /// Takes a unit.

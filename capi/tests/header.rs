@@ -25,6 +25,8 @@ const PARTS: &[(&str, &str)] = &[
     ("memory_sysv.rs", "System V shared memory"),
     ("atomic.rs", "Atomics in memory"),
     ("sync.rs", "Synchronisation: waiting for each other"),
+    ("sysv_semaphores.rs", "System V semaphores"),
+    ("futex.rs", "Futexes: sleeping on a word in memory"),
     ("event.rs", "Events: counters and timers"),
     ("signal.rs", "Signals: sent, received, described"),
     ("process.rs", "Processes: their end, children, pipelines"),

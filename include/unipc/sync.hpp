@@ -194,6 +194,9 @@ public:
   static void unlink(name object) {
     detail::throwing([&](std::error_code &code) { unlink(object, code); });
   }
+  static posix_semaphore_status status(name object) {
+    return detail::throwing([&](std::error_code &code) { return status(object, code); });
+  }
 #endif
   static posix_semaphore create(name object, const options_type &options, std::error_code &code) noexcept {
     return made(unipc_posix_semaphore_create, object, options, code);
@@ -205,6 +208,12 @@ public:
     return made(unipc_posix_semaphore_open_or_create, object, options, code);
   }
   static void unlink(name object, std::error_code &code) noexcept { detail::succeeded(unipc_posix_semaphore_unlink(object.c_str()), code); }
+  /// What the semaphore of a name is like, whoever owns it.
+  static posix_semaphore_status status(name object, std::error_code &code) noexcept {
+    posix_semaphore_status found;
+    detail::succeeded(unipc_posix_semaphore_get_status(object.c_str(), &found), code);
+    return found;
+  }
   void wait(timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_posix_semaphore_wait(raw_, limit.nanoseconds()), code);
   }
