@@ -3556,6 +3556,426 @@ int unipc_futex_wake(const void *word, uint32_t count);
  */
 int unipc_futex_requeue(const void *word, uint32_t expected, uint32_t wake, const void *other, uint32_t move);
 
+/* ---- Spinlocks in memory --------------------------------------------------------------------------------- */
+
+/**
+ * A spinlock for memory that processes share, whose holder may die. For critical sections of a few instructions. All-zero bytes are a valid, unlocked
+ * one.
+ *
+ * It is owned by a thread, and locking it again is -EDEADLK. It must not be moved or copied while in use. Processes that share it live in one pid
+ * namespace; others get UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
+ */
+typedef struct unipc_spinlock {
+  /** Not for use. */
+  uint64_t opaque[16];
+} unipc_spinlock;
+
+/**
+ * Makes the spinlock anew, unlocked, whatever bytes stood there. Zero bytes need no init. Nobody may use the spinlock meanwhile.
+ *
+ * @param spinlock  where, at a multiple of 8 bytes
+ * @return          0; -EINVAL: NULL or misaligned
+ *
+ * Threads: none may use the spinlock meanwhile. Signal-safe: no. Since 0.1. See pthread_spin_init(3).
+ */
+int unipc_spinlock_init(unipc_spinlock *spinlock);
+
+/**
+ * Locks the spinlock, and fails if a holder died inside and nobody has repaired since. Use unipc_spinlock_lock_recover to repair.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; -EOWNERDEAD: not held, a holder died; -EAGAIN: another holds it and the timeout is zero; -ETIMEDOUT; -ECANCELED:
+ *                 the bound stop token; -EDEADLK: the caller holds it already; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE: no spinlock of
+ *                 this ABI and pid namespace. A negative result: not held.
+ *
+ * It spins for some microseconds, then sleeps. Threads: any; the lock is the calling thread's. Fork: the child does not hold it. Signal-safe: no.
+ * Since 0.1. See pthread_spin_lock(3), futex(2).
+ */
+int unipc_spinlock_lock(unipc_spinlock *spinlock, int64_t timeout);
+
+/**
+ * unipc_spinlock_lock without waiting: -EAGAIN if another holds it.
+ *
+ * @return  as unipc_spinlock_lock
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_spin_trylock(3).
+ */
+int unipc_spinlock_try_lock(unipc_spinlock *spinlock);
+
+/**
+ * Locks the spinlock also when the last holder died inside.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; UNIPC_NEEDS_REPAIR: held, and a holder died since the last unipc_spinlock_mark_consistent: repair what the spinlock
+ *                 protects, then mark it. Negative: not held, as unipc_spinlock_lock but for -EOWNERDEAD.
+ *
+ * Unlocking without marking, or dying, passes the need for repair on to the next. Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_spinlock_lock_recover(unipc_spinlock *spinlock, int64_t timeout);
+
+/**
+ * Ends the need for repair, after the repair. The caller holds the spinlock, and goes on holding it.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the spinlock; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1.
+ */
+int unipc_spinlock_mark_consistent(unipc_spinlock *spinlock);
+
+/**
+ * Unlocks the spinlock.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the spinlock; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1. See pthread_spin_unlock(3).
+ */
+int unipc_spinlock_unlock(unipc_spinlock *spinlock);
+
+/* ---- Events in memory ------------------------------------------------------------------------------------ */
+
+/** event flag: each setting lets one waiter through, and is over then. */
+#define UNIPC_EVENT_AUTOMATIC_RESET 1
+
+/** Options of unipc_event_init. Begin with UNIPC_EVENT_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_event_options {
+  /** sizeof(unipc_event_options) */
+  size_t struct_size;
+  /** 0: once set it lets everybody through, until unipc_event_reset; UNIPC_EVENT_AUTOMATIC_RESET: each setting lets one through */
+  uint32_t flags;
+  /** 1: it is set at first */
+  uint32_t set;
+} unipc_event_options;
+
+/**
+ * An event for memory that processes share: something has happened, and whoever waits for it goes on. All-zero bytes are a valid one, of manual
+ * reset, that is not set.
+ *
+ * It must not be moved or copied while in use. It belongs to nobody: any process may set, reset and wait, across pid namespaces too. It trusts
+ * everyone who can write the page.
+ */
+typedef struct unipc_event {
+  /** Not for use. */
+  uint64_t opaque[16];
+} unipc_event;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_EVENT_OPTIONS_INIT does. Since 0.1. */
+void unipc_event_options_init(unipc_event_options *options);
+
+/**
+ * Makes the event anew, whatever bytes stood there. Zero bytes need no init. Nobody may use the event meanwhile.
+ *
+ * @param event    where, at a multiple of 8 bytes
+ * @param options  its kind, and whether it is set; NULL: manual reset, not set
+ * @return         0; -EINVAL: NULL, misaligned, flags out of range; -E2BIG: an option that this version does not know
+ *
+ * Threads: none may use the event meanwhile. Signal-safe: no. Since 0.1.
+ */
+int unipc_event_init(unipc_event *event, const unipc_event_options *options);
+
+/**
+ * Sets the event: of manual reset, everybody who waits goes on, and everybody who comes, until unipc_event_reset; of automatic reset, one. Setting it
+ * again before it is taken changes nothing.
+ *
+ * @return  0; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE: no event of this ABI
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See futex(2).
+ */
+int unipc_event_set(unipc_event *event);
+
+/**
+ * Ends the setting. Who waited while it was set goes on all the same, if it is of manual reset.
+ *
+ * @return  1: it was set; 0: it was not; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_event_reset(unipc_event *event);
+
+/**
+ * Whether the event is set at this moment.
+ *
+ * @return  1 or 0; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_event_is_set(const unipc_event *event);
+
+/**
+ * Waits until the event is set. One of automatic reset is not set any more then.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0; -EAGAIN: it is not set and the timeout is zero; -ETIMEDOUT; -ECANCELED: the bound stop token; -EINVAL: NULL or misaligned;
+ *                 UNIPC_INCOMPATIBLE: no event of this ABI
+ *
+ * Threads: any. Fork: the child may wait, too. Signal-safe: no. Since 0.1. See futex(2).
+ */
+int unipc_event_wait(unipc_event *event, int64_t timeout);
+
+/**
+ * unipc_event_wait without waiting: -EAGAIN if it is not set.
+ *
+ * @return  as unipc_event_wait
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_event_try_wait(unipc_event *event);
+
+/* ---- Reader-writer locks in memory ----------------------------------------------------------------------- */
+
+/** The most readers of a unipc_rwlock at a time; the next one waits. */
+#define UNIPC_RWLOCK_READERS 112
+
+/**
+ * A reader-writer lock for memory that processes share, whose holders may die: a dead reader's share comes back, a dead writer is told. All-zero bytes
+ * are a valid, unlocked one.
+ *
+ * It is owned by threads, and locking it again is -EDEADLK, a second share too. A writer that waits turns new readers away. It must not be moved or
+ * copied while in use; a place at a multiple of 64 bytes is the fastest. Processes that share it live in one pid namespace; others get
+ * UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
+ */
+typedef struct unipc_rwlock {
+  /** Not for use. */
+  uint64_t opaque[128];
+} unipc_rwlock;
+
+/**
+ * Makes the lock anew, unlocked, whatever bytes stood there. Zero bytes need no init. Nobody may use the lock meanwhile.
+ *
+ * @param rwlock  where, at a multiple of 8 bytes
+ * @return        0; -EINVAL: NULL or misaligned
+ *
+ * Threads: none may use the lock meanwhile. Signal-safe: no. Since 0.1. See pthread_rwlock_init(3p).
+ */
+int unipc_rwlock_init(unipc_rwlock *rwlock);
+
+/**
+ * Takes a share, and fails if a writer died inside and nobody has repaired since. Use unipc_rwlock_read_lock_recover to repair.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; -EOWNERDEAD: not held, a writer died; -EAGAIN: a writer is there, or UNIPC_RWLOCK_READERS readers, and the timeout is
+ *                 zero; -ETIMEDOUT; -ECANCELED: the bound stop token; -EDEADLK: the caller holds the lock already; -EINVAL: NULL or misaligned;
+ *                 UNIPC_INCOMPATIBLE: no such lock of this ABI and pid namespace. A negative result: not held.
+ *
+ * Threads: any; the share is the calling thread's. Fork: the child does not hold it. Signal-safe: no. Since 0.1. See pthread_rwlock_rdlock(3p).
+ */
+int unipc_rwlock_read_lock(unipc_rwlock *rwlock, int64_t timeout);
+
+/**
+ * unipc_rwlock_read_lock without waiting: -EAGAIN if a writer is there.
+ *
+ * @return  as unipc_rwlock_read_lock
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_rwlock_tryrdlock(3p).
+ */
+int unipc_rwlock_try_read_lock(unipc_rwlock *rwlock);
+
+/**
+ * Takes a share; if a writer died inside, the whole lock, to repair.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: a share is held; UNIPC_NEEDS_REPAIR: the whole lock is held, and a writer died since the last
+ *                 unipc_rwlock_mark_consistent: repair what it protects, then mark it. Negative: not held, as unipc_rwlock_read_lock but for
+ *                 -EOWNERDEAD.
+ *
+ * Unlocking without marking, or dying, passes the need for repair on to the next. Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_rwlock_read_lock_recover(unipc_rwlock *rwlock, int64_t timeout);
+
+/**
+ * Takes the whole lock, and fails if a writer died inside and nobody has repaired since. Use unipc_rwlock_write_lock_recover to repair.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         as unipc_rwlock_read_lock
+ *
+ * Threads: any; the lock is the calling thread's. Fork: the child does not hold it. Signal-safe: no. Since 0.1. See pthread_rwlock_wrlock(3p).
+ */
+int unipc_rwlock_write_lock(unipc_rwlock *rwlock, int64_t timeout);
+
+/**
+ * unipc_rwlock_write_lock without waiting: -EAGAIN if another holds the lock or a share.
+ *
+ * @return  as unipc_rwlock_read_lock
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_rwlock_trywrlock(3p).
+ */
+int unipc_rwlock_try_write_lock(unipc_rwlock *rwlock);
+
+/**
+ * Takes the whole lock also when a writer died inside.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         0: held; UNIPC_NEEDS_REPAIR: held, and a writer died since the last unipc_rwlock_mark_consistent: repair what it protects, then
+ *                 mark it. Negative: not held, as unipc_rwlock_read_lock but for -EOWNERDEAD.
+ *
+ * Unlocking without marking, or dying, passes the need for repair on to the next. Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_rwlock_write_lock_recover(unipc_rwlock *rwlock, int64_t timeout);
+
+/**
+ * Ends the need for repair, after the repair. The caller holds the whole lock, and goes on holding it.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the whole lock; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1.
+ */
+int unipc_rwlock_mark_consistent(unipc_rwlock *rwlock);
+
+/**
+ * Unlocks the lock, be it a share or the whole.
+ *
+ * @return  0; -EPERM: the calling thread does not hold the lock; -EINVAL; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the holder. Signal-safe: no. Since 0.1. See pthread_rwlock_unlock(3p).
+ */
+int unipc_rwlock_unlock(unipc_rwlock *rwlock);
+
+/* ---- Condition variables in memory ----------------------------------------------------------------------- */
+
+/**
+ * A condition variable for memory that processes share, used with a unipc_mutex beside it. All-zero bytes are a valid one.
+ *
+ * The order: lock, change, notify, unlock; and who waits locks, looks, waits as long as it must, unlocks. Then nobody is stranded by a process that is
+ * killed, wherever that happens. It must not be moved or copied while in use. It trusts everyone who can write the page.
+ */
+typedef struct unipc_condvar {
+  /** Not for use. */
+  uint64_t opaque[16];
+} unipc_condvar;
+
+/**
+ * Makes the condition variable anew, whatever bytes stood there. Zero bytes need no init. Nobody may use it meanwhile.
+ *
+ * @param condvar  where, at a multiple of 8 bytes
+ * @return         0; -EINVAL: NULL or misaligned
+ *
+ * Threads: none may use it meanwhile. Signal-safe: no. Since 0.1. See pthread_cond_init(3p).
+ */
+int unipc_condvar_init(unipc_condvar *condvar);
+
+/**
+ * Unlocks the mutex, sleeps until it is notified, and locks the mutex again. It may return without a reason: look again. For a condition within a
+ * time use unipc_condvar_wait_while, since a second wait has the whole time again.
+ *
+ * @param mutex    held by the calling thread, once
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never sleeps. Locking the mutex again is not counted.
+ * @return         0; UNIPC_NEEDS_REPAIR: a holder of the mutex died: repair, and unipc_mutex_mark_consistent. With the mutex held as well: -EAGAIN:
+ *                 the timeout is zero; -ETIMEDOUT; -ECANCELED: the bound stop token. With the mutex as it was: -EPERM: the caller does not hold it;
+ *                 -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE.
+ *
+ * Threads: any that holds the mutex. Fork: the child does not hold the mutex. Signal-safe: no. Since 0.1. See pthread_cond_wait(3p).
+ */
+int unipc_condvar_wait(unipc_condvar *condvar, unipc_mutex *mutex, int64_t timeout);
+
+/**
+ * Waits while condition(argument) is not 0. It is called with the mutex held, at first and after every wake-up, at least every half second. One
+ * time for all sleeps together.
+ *
+ * @param mutex      held by the calling thread, once
+ * @param condition  looks at what the mutex protects: not 0 to go on waiting. It must return, not throw or jump.
+ * @param argument   handed to it
+ * @param timeout    as unipc_condvar_wait
+ * @return           0: the condition is 0; UNIPC_NEEDS_REPAIR: a holder died, and the condition may be anything; negative: as unipc_condvar_wait
+ *
+ * Threads: any that holds the mutex. Fork: the child does not hold the mutex. Signal-safe: no. Since 0.1. See pthread_cond_timedwait(3p).
+ */
+int unipc_condvar_wait_while(unipc_condvar *condvar, unipc_mutex *mutex, int (*condition)(void *argument),
+    void *argument, int64_t timeout);
+
+/**
+ * Wakes at least one of those who wait, if there are any. To be called after the change, before the mutex is unlocked.
+ *
+ * @return  0; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE: no condition variable of this ABI
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_cond_signal(3p).
+ */
+int unipc_condvar_notify_one(unipc_condvar *condvar);
+
+/**
+ * Wakes all who wait. To be called after the change, before the mutex is unlocked.
+ *
+ * @return  as unipc_condvar_notify_one
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See pthread_cond_broadcast(3p).
+ */
+int unipc_condvar_notify_all(unipc_condvar *condvar);
+
+/* ---- Barriers in memory ---------------------------------------------------------------------------------- */
+
+/** The most parties of a unipc_barrier. */
+#define UNIPC_BARRIER_PARTIES 56
+
+/**
+ * A barrier for memory that processes share: nobody goes on before all parties have come, round after round. A party that dies breaks it, with an error
+ * for all. All-zero bytes are none: it must be initialised with the number of its parties.
+ *
+ * A party is a thread. It must not be moved or copied while in use. Processes that share it live in one pid namespace; others get UNIPC_INCOMPATIBLE. It
+ * trusts everyone who can write the page.
+ */
+typedef struct unipc_barrier {
+  /** Not for use. */
+  uint64_t opaque[64];
+} unipc_barrier;
+
+/**
+ * Makes the barrier, whatever bytes stood there. Nobody may use it meanwhile: initialise it before others see the memory.
+ *
+ * @param barrier  where, at a multiple of 8 bytes
+ * @param parties  1 to UNIPC_BARRIER_PARTIES
+ * @return         0; -EINVAL: NULL, misaligned, number out of range
+ *
+ * Threads: none may use the barrier meanwhile. Signal-safe: no. Since 0.1. See pthread_barrier_init(3p).
+ */
+int unipc_barrier_init(unipc_barrier *barrier, uint32_t parties);
+
+/**
+ * Makes the calling thread a party, if it is none yet: from here on its death breaks the barrier. unipc_barrier_wait does it too, if need be.
+ *
+ * @return  0; -EUSERS: all places are taken; -EOWNERDEAD: the barrier is broken; -EINVAL: NULL, misaligned, not initialised; UNIPC_INCOMPATIBLE: no
+ *          barrier of this ABI and pid namespace
+ *
+ * Threads: any; the place is the calling thread's. Fork: the child is no party. Signal-safe: no. Since 0.1.
+ */
+int unipc_barrier_join(unipc_barrier *barrier);
+
+/**
+ * Gives the calling thread's place up, for another to join. A party that ends without leaving breaks the barrier.
+ *
+ * @return  0; -EPERM: the calling thread is no party; -EINVAL: NULL, misaligned, not initialised; UNIPC_INCOMPATIBLE
+ *
+ * Threads: the party. Signal-safe: no. Since 0.1.
+ */
+int unipc_barrier_leave(unipc_barrier *barrier);
+
+/**
+ * Waits until all parties have come.
+ *
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         1 to the last to come, 0 to the others; -EOWNERDEAD: a party died, and the barrier is broken for all until unipc_barrier_reset;
+ *                 -EAGAIN: others are missing and the timeout is zero; -ETIMEDOUT; -ECANCELED: the bound stop token; -EUSERS: all places are
+ *                 taken by others; -EINVAL: NULL, misaligned, not initialised; UNIPC_INCOMPATIBLE. A negative result: the caller has not come.
+ *
+ * Threads: any; the place is the calling thread's. Fork: the child is no party. Signal-safe: no. Since 0.1. See pthread_barrier_wait(3p).
+ */
+int unipc_barrier_wait(unipc_barrier *barrier, int64_t timeout);
+
+/**
+ * Ends the break, after what the dead have left half done is mended: their places are free, and a round begins in which nobody has come.
+ *
+ * @return  1: it was broken; 0: it was not; -EINVAL: NULL, misaligned, not initialised; UNIPC_INCOMPATIBLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_barrier_reset(unipc_barrier *barrier);
+
+/**
+ * Whether a party has died, and nobody has reset the barrier since.
+ *
+ * @return  1 or 0; -EINVAL: NULL, misaligned, not initialised; UNIPC_INCOMPATIBLE
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_barrier_is_broken(const unipc_barrier *barrier);
+
 /* ---- Events: counters and timers ------------------------------------------------------------------------- */
 
 /** The clock that is never set, and stands still while the machine sleeps: CLOCK_MONOTONIC. */
@@ -4224,81 +4644,6 @@ int unipc_pipeline_send_signal(unipc_pipeline *pipeline, int signal);
  */
 void unipc_pipeline_close(unipc_pipeline *pipeline);
 
-/* ---- Spinlocks in memory --------------------------------------------------------------------------------- */
-
-/**
- * A spinlock for memory that processes share, whose holder may die. For critical sections of a few instructions. All-zero bytes are a valid, unlocked
- * one.
- *
- * It is owned by a thread, and locking it again is -EDEADLK. It must not be moved or copied while in use. Processes that share it live in one pid
- * namespace; others get UNIPC_INCOMPATIBLE. It trusts everyone who can write the page.
- */
-typedef struct unipc_spinlock {
-  /** Not for use. */
-  uint64_t opaque[16];
-} unipc_spinlock;
-
-/**
- * Makes the spinlock anew, unlocked, whatever bytes stood there. Zero bytes need no init. Nobody may use the spinlock meanwhile.
- *
- * @param spinlock  where, at a multiple of 8 bytes
- * @return          0; -EINVAL: NULL or misaligned
- *
- * Threads: none may use the spinlock meanwhile. Signal-safe: no. Since 0.1. See pthread_spin_init(3).
- */
-int unipc_spinlock_init(unipc_spinlock *spinlock);
-
-/**
- * Locks the spinlock, and fails if a holder died inside and nobody has repaired since. Use unipc_spinlock_lock_recover to repair.
- *
- * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
- * @return         0: held; -EOWNERDEAD: not held, a holder died; -EAGAIN: another holds it and the timeout is zero; -ETIMEDOUT; -ECANCELED:
- *                 the bound stop token; -EDEADLK: the caller holds it already; -EINVAL: NULL or misaligned; UNIPC_INCOMPATIBLE: no spinlock of
- *                 this ABI and pid namespace. A negative result: not held.
- *
- * It spins for some microseconds, then sleeps. Threads: any; the lock is the calling thread's. Fork: the child does not hold it. Signal-safe: no.
- * Since 0.1. See pthread_spin_lock(3), futex(2).
- */
-int unipc_spinlock_lock(unipc_spinlock *spinlock, int64_t timeout);
-
-/**
- * unipc_spinlock_lock without waiting: -EAGAIN if another holds it.
- *
- * @return  as unipc_spinlock_lock
- *
- * Threads: any. Signal-safe: no. Since 0.1. See pthread_spin_trylock(3).
- */
-int unipc_spinlock_try_lock(unipc_spinlock *spinlock);
-
-/**
- * Locks the spinlock also when the last holder died inside.
- *
- * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
- * @return         0: held; UNIPC_NEEDS_REPAIR: held, and a holder died since the last unipc_spinlock_mark_consistent: repair what the spinlock
- *                 protects, then mark it. Negative: not held, as unipc_spinlock_lock but for -EOWNERDEAD.
- *
- * Unlocking without marking, or dying, passes the need for repair on to the next. Threads: any. Signal-safe: no. Since 0.1.
- */
-int unipc_spinlock_lock_recover(unipc_spinlock *spinlock, int64_t timeout);
-
-/**
- * Ends the need for repair, after the repair. The caller holds the spinlock, and goes on holding it.
- *
- * @return  0; -EPERM: the calling thread does not hold the spinlock; -EINVAL; UNIPC_INCOMPATIBLE
- *
- * Threads: the holder. Signal-safe: no. Since 0.1.
- */
-int unipc_spinlock_mark_consistent(unipc_spinlock *spinlock);
-
-/**
- * Unlocks the spinlock.
- *
- * @return  0; -EPERM: the calling thread does not hold the spinlock; -EINVAL; UNIPC_INCOMPATIBLE
- *
- * Threads: the holder. Signal-safe: no. Since 0.1. See pthread_spin_unlock(3).
- */
-int unipc_spinlock_unlock(unipc_spinlock *spinlock);
-
 /* ---- Locks on files -------------------------------------------------------------------------------------- */
 
 /**
@@ -4730,6 +5075,7 @@ void unipc_file_follower_close(unipc_file_follower *follower);
 #define UNIPC_POSIX_SEMAPHORE_STATUS_INIT { sizeof(unipc_posix_semaphore_status), 0, 0, 0, 0, 0 }
 #define UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT { sizeof(unipc_sysv_semaphores_options), 0, NULL, NULL, 0, 0, 0, 0, 0 }
 #define UNIPC_SYSV_SEMAPHORES_STATUS_INIT { sizeof(unipc_sysv_semaphores_status), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_EVENT_OPTIONS_INIT { sizeof(unipc_event_options), 0, 0 }
 #define UNIPC_EVENTFD_OPTIONS_INIT { sizeof(unipc_eventfd_options), 0, 0 }
 #define UNIPC_TIMER_OPTIONS_INIT { sizeof(unipc_timer_options), 0 }
 #define UNIPC_SIGNAL_INFO_INIT { sizeof(unipc_signal_info), 0, 0, 0, 0, 0, 0, 0, 0 }
@@ -4753,6 +5099,14 @@ static_assert(sizeof(unipc_semaphore) == 512, "size of unipc_semaphore");
 static_assert(alignof(unipc_semaphore) == 8, "alignment of unipc_semaphore");
 static_assert(sizeof(unipc_spinlock) == 128, "size of unipc_spinlock");
 static_assert(alignof(unipc_spinlock) == 8, "alignment of unipc_spinlock");
+static_assert(sizeof(unipc_event) == 128, "size of unipc_event");
+static_assert(alignof(unipc_event) == 8, "alignment of unipc_event");
+static_assert(sizeof(unipc_rwlock) == 1024, "size of unipc_rwlock");
+static_assert(alignof(unipc_rwlock) == 8, "alignment of unipc_rwlock");
+static_assert(sizeof(unipc_condvar) == 128, "size of unipc_condvar");
+static_assert(alignof(unipc_condvar) == 8, "alignment of unipc_condvar");
+static_assert(sizeof(unipc_barrier) == 512, "size of unipc_barrier");
+static_assert(alignof(unipc_barrier) == 8, "alignment of unipc_barrier");
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 _Static_assert(sizeof(unipc_mutex) == 128, "size of unipc_mutex");
 _Static_assert(_Alignof(unipc_mutex) == 8, "alignment of unipc_mutex");
@@ -4760,6 +5114,14 @@ _Static_assert(sizeof(unipc_semaphore) == 512, "size of unipc_semaphore");
 _Static_assert(_Alignof(unipc_semaphore) == 8, "alignment of unipc_semaphore");
 _Static_assert(sizeof(unipc_spinlock) == 128, "size of unipc_spinlock");
 _Static_assert(_Alignof(unipc_spinlock) == 8, "alignment of unipc_spinlock");
+_Static_assert(sizeof(unipc_event) == 128, "size of unipc_event");
+_Static_assert(_Alignof(unipc_event) == 8, "alignment of unipc_event");
+_Static_assert(sizeof(unipc_rwlock) == 1024, "size of unipc_rwlock");
+_Static_assert(_Alignof(unipc_rwlock) == 8, "alignment of unipc_rwlock");
+_Static_assert(sizeof(unipc_condvar) == 128, "size of unipc_condvar");
+_Static_assert(_Alignof(unipc_condvar) == 8, "alignment of unipc_condvar");
+_Static_assert(sizeof(unipc_barrier) == 512, "size of unipc_barrier");
+_Static_assert(_Alignof(unipc_barrier) == 8, "alignment of unipc_barrier");
 #endif
 
 #ifdef __cplusplus

@@ -6,6 +6,8 @@
 #![allow(non_camel_case_types, reason = "the names of the C types")]
 
 pub mod atomic;
+pub mod barrier;
+pub mod condvar;
 pub mod datagram;
 pub mod descriptors;
 pub mod error;
@@ -21,12 +23,14 @@ pub mod memory_sysv;
 pub mod message;
 pub mod mq;
 pub mod process;
+pub mod rwlock;
 pub mod seqpacket;
 pub mod signal;
 pub mod socket;
 pub mod spinlock;
 pub mod stream;
 pub mod sync;
+pub mod sync_event;
 pub mod sysv_queue;
 pub mod sysv_semaphores;
 pub mod wait;

@@ -55,7 +55,7 @@ pub(crate) unsafe fn in_place<'a, T, U>(operation: &'static str, place: *const U
 /// # Safety
 /// As [`in_place`].
 #[inline(always)]
-unsafe fn at_once<T, U>(place: *const U, attempt: impl FnOnce(&T) -> bool) -> bool {
+pub(crate) unsafe fn at_once<T, U>(place: *const U, attempt: impl FnOnce(&T) -> bool) -> bool {
     let place = place.cast::<T>();
     // SAFETY: not NULL and aligned; the caller's promise for the rest.
     !place.is_null() && place.is_aligned() && attempt(unsafe { &*place })

@@ -232,6 +232,7 @@ using memory_options = detail::sized<unipc_memory_options>;
 using sysv_memory_status = detail::sized<unipc_sysv_memory_status>;
 using mutex_options = detail::sized<unipc_mutex_options>;
 using semaphore_options = detail::sized<unipc_semaphore_options>;
+using event_options = detail::sized<unipc_event_options>;
 using posix_semaphore_options = detail::sized<unipc_posix_semaphore_options>;
 using posix_semaphore_status = detail::sized<unipc_posix_semaphore_status>;
 using credentials = detail::sized<unipc_credentials>;

@@ -12,6 +12,8 @@ class basic_recovery_guard;
 using recovery_guard = basic_recovery_guard<unipc_mutex, unipc_mutex_unlock, unipc_mutex_mark_consistent>;
 /// Holds a spinlock that was locked to recover.
 using spinlock_recovery_guard = basic_recovery_guard<unipc_spinlock, unipc_spinlock_unlock, unipc_spinlock_mark_consistent>;
+/// Holds a reader-writer lock that was locked to recover.
+using rwlock_recovery_guard = basic_recovery_guard<unipc_rwlock, unipc_rwlock_unlock, unipc_rwlock_mark_consistent>;
 
 /// A mutex in shared memory. Zero bytes are a valid, unlocked one; on the stack write `unipc::mutex m{};`. It is a standard Lockable and
 /// TimedLockable: std::scoped_lock and std::unique_lock work. Every lock fails with std::errc::owner_dead, not holding it, when a
@@ -100,6 +102,7 @@ public:
 private:
   friend class mutex;
   friend class spinlock;
+  friend class rwlock;
   basic_recovery_guard(Raw *held, bool repair) noexcept : held_(held), repair_(repair) {}
   Raw *held_;
   bool repair_;

@@ -5,7 +5,9 @@
 #![expect(clippy::wrong_self_convention, reason = "into_fd and the like are the names of Python methods, which take a shared self")]
 
 mod atomic;
+mod barrier;
 mod buffer;
+mod condvar;
 mod datagram;
 mod error;
 mod event;
@@ -19,11 +21,13 @@ mod message;
 mod mq;
 mod mutex;
 mod process;
+mod rwlock;
 mod semaphore;
 mod seqpacket;
 mod signal;
 mod spinlock;
 mod stream;
+mod sync_event;
 mod sysv_memory;
 mod sysv_queue;
 mod wait;
@@ -43,6 +47,10 @@ fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
 mod _unipc {
     #[pymodule_export]
     use super::atomic::Atomic;
+    #[pymodule_export]
+    use super::barrier::Barrier;
+    #[pymodule_export]
+    use super::condvar::Condvar;
     #[pymodule_export]
     use super::datagram::Datagram;
     #[pymodule_export]
@@ -68,6 +76,8 @@ mod _unipc {
     #[pymodule_export]
     use super::process::{ExitStatus, Pipeline, Process};
     #[pymodule_export]
+    use super::rwlock::{RwLock, RwLockGuard};
+    #[pymodule_export]
     use super::semaphore::{PosixSemaphore, Semaphore};
     #[pymodule_export]
     use super::seqpacket::{Seqpacket, SeqpacketListener};
@@ -79,6 +89,8 @@ mod _unipc {
     use super::spinlock::{Spinlock, SpinlockGuard};
     #[pymodule_export]
     use super::stream::{Credentials, Stream, create_fifo, pipe, take_descriptor, unlink_fifo};
+    #[pymodule_export]
+    use super::sync_event::Event;
     #[pymodule_export]
     use super::sysv_memory::SysvMemoryStatus;
     #[pymodule_export]

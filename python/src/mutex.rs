@@ -59,7 +59,7 @@ impl InPlace {
 pub(crate) struct Mutex(InPlace);
 
 impl Mutex {
-    fn object(&self) -> &sync::Mutex {
+    pub(crate) fn object(&self) -> &sync::Mutex {
         // SAFETY: the only type that a place of this class is made for.
         unsafe { self.0.object() }
     }

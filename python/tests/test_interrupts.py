@@ -102,6 +102,40 @@ def _spun(stack: ExitStack) -> unipc.Spinlock:
     return spinlock
 
 
+def _written(stack: ExitStack) -> unipc.RwLock:
+    lock = unipc.RwLock.from_buffer(stack.enter_context(unipc.Memory.anonymous(1024)))
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock.write():
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    stack.callback(holder.join)
+    stack.callback(done.set)
+    held.wait()
+    return lock
+
+
+def _condvar(stack: ExitStack, wait: Callable[[unipc.Condvar, unipc.Mutex], object]) -> Callable[[], object]:
+    memory = stack.enter_context(unipc.Memory.anonymous(256))
+    mutex, condvar = unipc.Mutex.from_buffer(memory), unipc.Condvar.from_buffer(memory, 128)
+
+    def hold_and_wait() -> None:
+        with mutex:
+            wait(condvar, mutex)
+
+    return hold_and_wait
+
+
+def _barrier(stack: ExitStack) -> unipc.Barrier:
+    barrier = unipc.Barrier.from_buffer(stack.enter_context(unipc.Memory.anonymous(512)))
+    barrier.init(2)
+    return barrier
+
+
 def _semaphore(stack: ExitStack, recovering: bool) -> unipc.Semaphore:
     semaphore = unipc.Semaphore.from_buffer(stack.enter_context(unipc.Memory.anonymous(512)))
     if recovering:
@@ -243,6 +277,14 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "lock a spinlock": lambda stack, path: lambda spinlock=_spun(stack): spinlock.lock(),
     "with spinlock": lambda stack, path: lambda spinlock=_spun(stack): spinlock.__enter__(),
     "lock_recover a spinlock": lambda stack, path: lambda spinlock=_spun(stack): spinlock.lock_recover(),
+    "event": lambda stack, path: lambda event=unipc.Event.from_buffer(stack.enter_context(unipc.Memory.anonymous(128))): event.wait(),
+    "read-lock": lambda stack, path: lambda lock=_written(stack): lock.read(),
+    "read-lock to recover": lambda stack, path: lambda lock=_written(stack): lock.read_recover(),
+    "write-lock": lambda stack, path: lambda lock=_written(stack): lock.write(),
+    "write-lock to recover": lambda stack, path: lambda lock=_written(stack): lock.write_recover(),
+    "condition variable": lambda stack, path: _condvar(stack, lambda condvar, mutex: condvar.wait(mutex)),
+    "condition": lambda stack, path: _condvar(stack, lambda condvar, mutex: condvar.wait_while(mutex, lambda: True)),
+    "barrier": lambda stack, path: lambda barrier=_barrier(stack): barrier.wait(),
     "semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, False): semaphore.wait(),
     "recovering semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, True): semaphore.wait(),
     "named semaphore": lambda stack, path: lambda semaphore=_named(stack): semaphore.wait(),

@@ -10,9 +10,12 @@ from __future__ import annotations
 from unipc._errors import EndOfStream, Error, Forked, Incompatible, InternalError, Truncated, Unavailable, WrongKind, WrongSize
 from unipc._unipc import (
     Atomic,
+    Barrier,
     BlockedSignals,
+    Condvar,
     Credentials,
     Datagram,
+    Event,
     EventFd,
     ExitStatus,
     FileEvent,
@@ -30,6 +33,8 @@ from unipc._unipc import (
     PosixSemaphore,
     Process,
     ReceivedSignal,
+    RwLock,
+    RwLockGuard,
     Semaphore,
     Seqpacket,
     SeqpacketListener,
@@ -60,17 +65,24 @@ from unipc._unipc import (
 # Type checkers take it for true; importing it from typing costs more time than all the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from unipc._structures import c_barrier as c_barrier
+    from unipc._structures import c_condvar as c_condvar
+    from unipc._structures import c_event as c_event
     from unipc._structures import c_mutex as c_mutex
+    from unipc._structures import c_rwlock as c_rwlock
     from unipc._structures import c_semaphore as c_semaphore
     from unipc._structures import c_spinlock as c_spinlock
 
 __all__ = [
     "Atomic",
+    "Barrier",
     "BlockedSignals",
+    "Condvar",
     "Credentials",
     "Datagram",
     "EndOfStream",
     "Error",
+    "Event",
     "EventFd",
     "ExitStatus",
     "FileEvent",
@@ -91,6 +103,8 @@ __all__ = [
     "PosixSemaphore",
     "Process",
     "ReceivedSignal",
+    "RwLock",
+    "RwLockGuard",
     "Semaphore",
     "Seqpacket",
     "SeqpacketListener",
@@ -110,7 +124,11 @@ __all__ = [
     "WrongSize",
     "__version__",
     "append_record",
+    "c_barrier",
+    "c_condvar",
+    "c_event",
     "c_mutex",
+    "c_rwlock",
     "c_semaphore",
     "c_spinlock",
     "create_fifo",
@@ -136,7 +154,7 @@ def get_include() -> str:
 
 def __getattr__(name: str) -> object:
     # ctypes costs time as well, and few need it.
-    if name in ("c_mutex", "c_semaphore", "c_spinlock"):
+    if name.startswith("c_") and name in __all__:
         import unipc._structures
 
         return getattr(unipc._structures, name)

@@ -19,3 +19,27 @@ class c_spinlock(ctypes.Structure):  # noqa: N801
     """Room for a unipc_spinlock: Spinlock.from_buffer(structure.field) is the spinlock."""
 
     _fields_ = [("_opaque", ctypes.c_uint64 * 16)]
+
+
+class c_event(ctypes.Structure):  # noqa: N801
+    """Room for a unipc_event: Event.from_buffer(structure.field) is the object."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 16)]
+
+
+class c_rwlock(ctypes.Structure):  # noqa: N801
+    """Room for a unipc_rwlock: RwLock.from_buffer(structure.field) is the object."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 128)]
+
+
+class c_condvar(ctypes.Structure):  # noqa: N801
+    """Room for a unipc_condvar: Condvar.from_buffer(structure.field) is the object."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 16)]
+
+
+class c_barrier(ctypes.Structure):  # noqa: N801
+    """Room for a unipc_barrier: Barrier.from_buffer(structure.field) is the object."""
+
+    _fields_ = [("_opaque", ctypes.c_uint64 * 64)]

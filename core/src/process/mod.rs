@@ -155,6 +155,12 @@ pub(crate) fn inline_namespace() -> u64 {
     page().inline_namespace.load(Ordering::Relaxed)
 }
 
+/// The pid namespace in the upper half of a word, as it stands in shared objects, if this process has asked for it; else 0, which no namespace has.
+#[inline]
+pub(crate) fn known_pid_namespace() -> u64 {
+    u64::from(page().pid_namespace.load(Ordering::Relaxed)) << 32
+}
+
 /// Allows this process the inline paths.
 pub(crate) fn allow_inline() {
     wiped().inline_namespace.store(u64::from(pid_namespace()) << 32, Ordering::Relaxed);
@@ -214,9 +220,10 @@ impl ProcessId {
     }
 }
 
-/// A thread as the owner record of an object in shared memory names it: never zero, and its highest bit is free for the object's use.
+/// A thread as the owner record of an object in shared memory names it: never zero, and its three highest bits are free for the object's use.
 ///
-/// The upper half is the thread's number, which no other thread or process of the pid namespace has, the lower when it started.
+/// The upper half is the thread's number, which no other thread or process of the pid namespace has, and which is less than 2^22; the lower when it
+/// started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThreadId(u64);
 
@@ -229,8 +236,14 @@ impl ThreadId {
     /// The calling thread. The first call in a thread, and in a fresh child, reads /proc.
     #[inline]
     pub(crate) fn own() -> ThreadId {
+        ThreadId::known().map_or_else(ThreadId::find_out, ThreadId)
+    }
+
+    /// The calling thread, if it has been found out before: a few instructions that cannot panic.
+    #[inline]
+    pub(crate) fn known() -> Option<u64> {
         let (mark, word) = THREAD.get();
-        if mark != 0 && mark == page().mark.load(Ordering::Relaxed) { ThreadId(word) } else { ThreadId::find_out() }
+        (mark != 0 && mark == page().mark.load(Ordering::Relaxed)).then_some(word)
     }
 
     #[cold]

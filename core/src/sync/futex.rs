@@ -14,9 +14,16 @@ use super::LONGEST_SLEEP;
 use crate::error::{Error, Result, check};
 use crate::wait::{Deadline, Wait};
 
+/// Every ring.
+const ANY: u32 = u32::MAX;
+
 /// Sleeps while `word` is `expected`, at most until `until` on the monotonic clock. Returns for any reason, also for none: look again.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, until: timespec) {
-    const ANY: u32 = u32::MAX;
+    wait_for_some(word, expected, until, ANY);
+}
+
+/// [`wait`] for rings that share a bit with `bells`.
+pub(crate) fn wait_for_some(word: &AtomicU32, expected: u32, until: timespec, bells: u32) {
     // SAFETY: the word and the time live through the call. FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock.
     unsafe {
         libc::syscall(
@@ -26,7 +33,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, until: timespec) {
             expected,
             std::ptr::from_ref(&until),
             std::ptr::null::<u32>(),
-            ANY,
+            bells,
         );
     }
 }
@@ -44,13 +51,12 @@ pub(crate) fn wake(word: &AtomicU32, count: i32) {
 /// the word is what was expected.
 pub fn futex_wait<'a>(word: &AtomicU32, expected: u32, wait: impl Into<Wait<'a>>) -> Result<()> {
     const OPERATION: &str = "wait on word in memory";
-    const EVERYBODY: u32 = u32::MAX;
     let mut deadline = Deadline::new(OPERATION, wait);
     while word.load(Ordering::Acquire) == expected {
         let until = deadline.until(LONGEST_SLEEP)?;
         let (until, none) = (std::ptr::from_ref(&until), std::ptr::null::<u32>());
         // SAFETY: the word and the time live through the call. FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock.
-        match check(unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT_BITSET, expected, until, none, EVERYBODY) }) {
+        match check(unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT_BITSET, expected, until, none, ANY) }) {
             Ok(_) | Err(Errno::EAGAIN) => return Ok(()),
             Err(Errno::ETIMEDOUT | Errno::EINTR) => {}
             Err(errno) => return Err(Error::os(OPERATION, errno)),
@@ -78,4 +84,11 @@ pub fn futex_requeue(word: &AtomicU32, expected: u32, wake: u32, other: &AtomicU
     let moved =
         check(unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_CMP_REQUEUE, wake, move_on, other.as_ptr(), expected) });
     moved.map(|count| count as usize).map_err(|errno| Error::os(OPERATION, errno))
+}
+
+/// Wakes up to `count` sleepers of those whose bells share a bit with `bells`.
+pub(crate) fn wake_some(word: &AtomicU32, count: i32, bells: u32) {
+    let nothing = std::ptr::null::<u32>();
+    // SAFETY: the word lives through the call; the kernel only uses its address.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE_BITSET, count, nothing, nothing, bells) };
 }

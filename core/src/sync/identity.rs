@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Failure, Result};
-use crate::process::{inline_namespace, pid_namespace};
+use crate::process::{inline_namespace, known_pid_namespace, pid_namespace};
 
 /// The pid namespace of processes that cannot tell theirs.
 const UNKNOWN_NAMESPACE: u32 = 1;
@@ -35,23 +35,30 @@ pub(super) enum Kind {
     Semaphore = 2,
     RecoveringSemaphore = 3,
     Spinlock = 4,
+    Event = 5,
+    AutomaticEvent = 6,
+    RwLock = 7,
+    Condvar = 8,
+    Barrier = 9,
 }
 
 impl Kind {
     /// Whether owners are told by thread or process numbers, which mean something in one namespace only.
     fn has_owners(self) -> bool {
-        !matches!(self, Kind::Semaphore)
+        !matches!(self, Kind::Semaphore | Kind::Event | Kind::AutomaticEvent | Kind::Condvar)
     }
 
     /// Which layout of the kind this library knows. Semaphores: 2 since value and sleepers are one word.
+    #[inline(always)]
     const fn version(self) -> u64 {
         match self {
-            Kind::Mutex | Kind::Spinlock => 1,
             Kind::Semaphore | Kind::RecoveringSemaphore => 2,
+            _ => 1,
         }
     }
 
     /// The lower half of the word of a ready object.
+    #[inline(always)]
     const fn ready(self) -> u64 {
         ABI << 24 | (self as u64) << 16 | self.version() << 8 | READY
     }
@@ -62,6 +69,11 @@ impl Kind {
             2 => "a semaphore",
             3 => "a recovering semaphore",
             4 => "a spinlock",
+            5 => "a manual-reset event",
+            6 => "an automatic-reset event",
+            7 => "a reader-writer lock",
+            8 => "a condition variable",
+            9 => "a barrier",
             _ => "no object of this library",
         }
     }
@@ -82,10 +94,17 @@ impl Identity {
         u64::from(namespace) << 32 | (kind.ready() & !READY)
     }
 
-    /// Whether the object is set up for us, and has no owners: a comparison with a constant.
+    /// Whether the object, of a kind that has no owners, is set up: a comparison with a constant.
     #[inline(always)]
-    pub(super) fn is_ready_for_anyone(&self) -> bool {
-        self.0.load(Ordering::Acquire) == const { Kind::Semaphore.ready() }
+    pub(super) fn is_ready_for_anyone(&self, kind: Kind) -> bool {
+        self.0.load(Ordering::Acquire) == kind.ready()
+    }
+
+    /// Whether the object, of a kind whose owners need nothing of the C library, is set up for us; `false` also if this process has not asked yet
+    /// which pid namespace it lives in.
+    #[inline(always)]
+    pub(super) fn is_ready_here(&self, kind: Kind) -> bool {
+        self.0.load(Ordering::Acquire) == known_pid_namespace() | kind.ready()
     }
 
     /// Whether the object is set up for us, and this process has [allowed](crate::process::allow_inline) itself the inline path.

@@ -1,7 +1,8 @@
 //! Waiting for each other.
 //!
-//! [`Mutex`], [`Spinlock`] and [`Semaphore`] live in memory that the user has, at a place of the user's choice, and may be used by every process that maps it.
-//! All-zero bytes are a valid object: freshly made memory can be used by several processes at once without a race over who initialises it.
+//! [`Mutex`], [`Spinlock`], [`RwLock`], [`Condvar`], [`Event`], [`Barrier`] and [`Semaphore`] live in memory that the user has, at a place of the user's
+//! choice, and may be used by every process that maps it. All-zero bytes are a valid object, but for the barrier, which must be told its parties: freshly
+//! made memory can be used by several processes at once without a race over who initialises it.
 //! [`PosixSemaphore`] is a kernel-visible name that plain C programs open with `sem_open`, [`SysvSemaphores`] what they get with `semget`.
 //!
 //! [`futex_wait`] and [`futex_wake`] are what all of them are made of, for those who build their own.
@@ -9,6 +10,9 @@
 //! Objects in memory trust everyone who can write the page: a hostile writer can make a lock useless, and, since the C library keeps its list
 //! of held locks there, worse. Share them among programs of one trust; between others use messages.
 
+mod barrier;
+mod condvar;
+mod event;
 pub(crate) mod futex;
 mod identity;
 mod mutex;
@@ -18,11 +22,17 @@ mod native;
     path = "no_robust_list.rs"
 )]
 mod robust_list;
+mod rwlock;
 mod semaphore;
 mod spinlock;
+mod word;
 
+pub use barrier::{Barrier, PARTIES};
+pub use condvar::Condvar;
+pub use event::Event;
 pub use futex::{futex_requeue, futex_wait, futex_wake};
 pub use mutex::{Mutex, MutexGuard, MutexKind};
+pub use rwlock::{READERS, RwLock, RwLockGuard};
 pub use semaphore::{
     PLACES, PosixSemaphore, PosixSemaphoreOptions, PosixSemaphoreStatus, Semaphore, SysvOperation, SysvSemaphores, SysvSemaphoresOptions,
     SysvSemaphoresStatus,

@@ -295,6 +295,16 @@ impl<'a> MutexGuard<'a> {
         MutexGuard { mutex, needs_repair, of_this_thread: PhantomData }
     }
 
+    /// The mutex that is held.
+    pub(super) fn mutex(&self) -> &'a Mutex {
+        self.mutex
+    }
+
+    /// The mutex was unlocked and locked again: what was learned then counts.
+    pub(super) fn note_repair(&mut self, needs_repair: bool) {
+        self.needs_repair = needs_repair;
+    }
+
     /// Whether a holder died and nobody has repaired what the mutex protects since.
     pub fn needs_repair(&self) -> bool {
         self.needs_repair

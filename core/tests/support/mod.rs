@@ -3,6 +3,7 @@
 
 pub mod alone;
 pub mod contained;
+pub mod objects;
 pub mod process;
 pub mod queues;
 pub mod shared;

@@ -46,6 +46,25 @@ impl Stepper {
         self.finish(Duration::from_millis(20))
     }
 
+    /// Lets it run until it sleeps in a futex call; ask [`finish`](Stepper::finish) for the end of that call. `false` if it came to its end without.
+    pub fn run_into_sleep(&mut self) -> bool {
+        loop {
+            // SAFETY: the child is traced by us and stopped; no signal is passed on. It stops again at the next system call, or at the end of this one.
+            assert_eq!(unsafe { libc::ptrace(libc::PTRACE_SYSCALL, self.child.id(), 0, 0) }, 0);
+            loop {
+                match self.finish(Duration::from_millis(5)) {
+                    Step::Done => break,
+                    Step::Sleeping if is_asleep(self.child.id()) => return true,
+                    Step::Sleeping => {}
+                    Step::Exited(status) => {
+                        assert_eq!(status, 0);
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
     /// Executes `count` instructions that need nobody else; `false` if the child came to its end before, with status 0.
     pub fn advance(&mut self, count: u32) -> bool {
         /// A hang, generously: a child that does not get the processor is not asleep.

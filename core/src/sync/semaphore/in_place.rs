@@ -6,15 +6,7 @@
 //! mistaken.
 //!
 //! The value and the number of sleepers are the halves of one word, so the poster raises the one and sees the other in a single
-//! step. No wake-up is lost, since all changes of one word have one order:
-//!
-//! * the sleeper announced itself before the poster's change: the poster sees it there, and rings. The kernel compares the value and puts the sleeper
-//!   to sleep in one step, under the lock that the ring takes, too, and the change came before the ring: either the sleeper sleeps when
-//!   the ring comes, or the comparison sees the changed value and it does not sleep;
-//! * or after: then its announcement, a change of the same word, comes after the value's, and so does the kernel's comparison.
-//!
-//! So nothing has to be ordered between two words. A poster that is killed between the change and the ring rings nobody: no sleep is longer than
-//! half a second.
+//! step, and no wake-up is lost: `word.rs`. A poster that is killed between the change and the ring rings nobody: no sleep is longer than half a second.
 //!
 //! [sem_overview(7)](https://man7.org/linux/man-pages/man7/sem_overview.7.html)
 
@@ -26,7 +18,8 @@ use super::LARGEST_VALUE;
 use crate::error::{Error, Result};
 use crate::process::ProcessId;
 use crate::sync::identity::{Identity, Kind};
-use crate::sync::{LONGEST_SLEEP, LOOK_FOR_DEAD, futex};
+use crate::sync::word::Word;
+use crate::sync::{LONGEST_SLEEP, LOOK_FOR_DEAD};
 use crate::wait::{Deadline, Wait};
 
 /// The most units of a recovering semaphore.
@@ -53,32 +46,28 @@ const _: () = assert!(size_of::<Semaphore>() == 512 && align_of::<Semaphore>() =
 
 /// sleepers 32 | value 32
 ///
-/// The value. Plain: how many units are free. Recovering: changes with every unit that comes back. The sleepers: how many there are, at least; one
-/// that was killed in its sleep stays counted, which costs a vain wake-up per post. If so many die that the number overflows, it does so out of
-/// the word.
+/// The value. Plain: how many units are free. Recovering: changes with every unit that comes back.
 #[derive(Debug)]
 #[repr(transparent)]
-struct State(AtomicU64);
-
-const SLEEPER: u64 = 1 << 32;
+struct State(Word);
 
 impl State {
     #[inline(always)]
     fn value(&self) -> u32 {
-        self.0.load(Ordering::Relaxed) as u32
+        self.0.value(Ordering::Relaxed)
     }
 
     /// Takes one from the value, if it is not zero and nobody comes between.
     #[inline(always)]
     fn lower_at_once(&self) -> bool {
-        let seen = self.0.load(Ordering::Relaxed);
-        seen as u32 != 0 && self.0.compare_exchange(seen, seen - 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let seen = self.0.0.load(Ordering::Relaxed);
+        seen as u32 != 0 && self.0.0.compare_exchange(seen, seen - 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Takes one from the value, if it is not zero.
     fn lower(&self) -> bool {
         let less = |seen: u64| (seen as u32 != 0).then(|| seen - 1);
-        self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, less).is_ok()
+        self.0.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, less).is_ok()
     }
 
     /// Adds one to a value below the largest, and wakes a sleeper.
@@ -87,7 +76,7 @@ impl State {
     /// for as many at a time as there can be threads.
     #[inline(always)]
     fn raise(&self) -> bool {
-        let seen = self.0.fetch_add(1, Ordering::Release);
+        let seen = self.0.0.fetch_add(1, Ordering::Release);
         if seen < u64::from(LARGEST_VALUE) { true } else { self.raised(seen) }
     }
 
@@ -95,40 +84,11 @@ impl State {
     #[inline(never)]
     fn raised(&self, seen: u64) -> bool {
         if seen as u32 >= LARGEST_VALUE {
-            self.0.fetch_sub(1, Ordering::Relaxed);
+            self.0.0.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        self.ring(1);
+        self.0.ring(1);
         true
-    }
-
-    /// Makes the value another one, and wakes up to `count` sleepers.
-    fn change(&self, count: i32) {
-        let next = |seen: u64| Some(seen & !(SLEEPER - 1) | u64::from((seen as u32).wrapping_add(1)));
-        // Always gives a next value, so it never fails.
-        let (Ok(seen) | Err(seen)) = self.0.fetch_update(Ordering::Release, Ordering::Relaxed, next);
-        if seen >= SLEEPER {
-            self.ring(count);
-        }
-    }
-
-    #[cold]
-    fn ring(&self, count: i32) {
-        futex::wake(self.half(), count);
-    }
-
-    /// Sleeps while the value is `expected`, at most until `until`.
-    fn sleep(&self, expected: u32, until: libc::timespec) {
-        self.0.fetch_add(SLEEPER, Ordering::Relaxed);
-        futex::wait(self.half(), expected, until);
-        self.0.fetch_sub(SLEEPER, Ordering::Relaxed);
-    }
-
-    /// The half that the kernel looks at. Only its address is used: as an atomic the word is always used whole.
-    fn half(&self) -> &AtomicU32 {
-        let lower = if cfg!(target_endian = "big") { 1 } else { 0 };
-        // SAFETY: a half of the word is aligned, and lives as long; nobody loads or stores through the reference.
-        unsafe { &*self.0.as_ptr().cast::<AtomicU32>().add(lower) }
     }
 }
 
@@ -144,7 +104,7 @@ impl Semaphore {
             identity: Identity::unused(),
             limit: AtomicU32::new(0),
             reserved: AtomicU32::new(0),
-            state: State(AtomicU64::new(0)),
+            state: State(Word::new(0)),
             places: [const { AtomicU64::new(0) }; PLACES],
             room: [0; 5],
         }
@@ -157,7 +117,7 @@ impl Semaphore {
             return Err(Error::os("initialise semaphore", Errno::EINVAL).hint(remedy));
         }
         let semaphore = Semaphore::blank();
-        semaphore.state.0.store(u64::from(value), Ordering::Relaxed);
+        semaphore.state.0.0.store(u64::from(value), Ordering::Relaxed);
         Ok(semaphore)
     }
 
@@ -203,14 +163,14 @@ impl Semaphore {
     #[doc(hidden)]
     #[inline]
     pub fn take_at_once(&self) -> bool {
-        self.identity.is_ready_for_anyone() && self.state.lower_at_once()
+        self.identity.is_ready_for_anyone(Kind::Semaphore) && self.state.lower_at_once()
     }
 
     /// Posts to a plain semaphore, in a few instructions that cannot panic. `false` says nothing: use [`post`](Self::post).
     #[doc(hidden)]
     #[inline]
     pub fn post_at_once(&self) -> bool {
-        self.identity.is_ready_for_anyone() && self.state.raise()
+        self.identity.is_ready_for_anyone(Kind::Semaphore) && self.state.raise()
     }
 
     /// Takes a unit if one is free: else `EAGAIN`.
@@ -268,7 +228,7 @@ impl Semaphore {
     fn wait_for_value(&self, mut deadline: Deadline<'_>) -> Result<()> {
         while !self.state.lower() {
             let until = deadline.until(LONGEST_SLEEP)?;
-            self.state.sleep(0, until);
+            self.state.0.sleep(0, until);
         }
         Ok(())
     }
@@ -277,12 +237,12 @@ impl Semaphore {
         let own = ProcessId::own().word();
         loop {
             // Before the look at the places: a unit that comes back after it changes the value.
-            let seen = self.state.0.load(Ordering::Acquire) as u32;
+            let seen = self.state.0.value(Ordering::Acquire);
             if self.take_place(own) || (self.free_places_of_the_dead() && self.take_place(own)) {
                 return Ok(());
             }
             let until = deadline.until(LOOK_FOR_DEAD)?;
-            self.state.sleep(seen, until);
+            self.state.0.sleep(seen, until);
         }
     }
 
@@ -298,7 +258,7 @@ impl Semaphore {
         if !self.places().iter().any(give) {
             return Err(Error::os(operation, Errno::EPERM).hint("this process holds no unit of the recovering semaphore"));
         }
-        self.state.change(1);
+        self.state.0.change(1, |value| Some(value.wrapping_add(1)));
         Ok(())
     }
 
@@ -315,7 +275,7 @@ impl Semaphore {
             }
         }
         if freed > 0 {
-            self.state.change(freed);
+            self.state.0.change(freed, |value| Some(value.wrapping_add(1)));
         }
         freed > 0
     }
