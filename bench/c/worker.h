@@ -29,24 +29,25 @@ struct job {
 
 /* ---- What the worker brings --------------------------------------------------------------------------- */
 
-/* The two directions of a connection, as one process sees it. */
+/* The two directions of a connection, as one process sees it: of bytes or of messages. */
 struct ends;
 /* Makes what both processes need, before the fork; then each process opens its side. */
-static void prepare_streams(const char *mechanism);
-static struct ends *open_streams(const char *mechanism, int is_peer);
+static void prepare_ends(const char *mechanism);
+static struct ends *open_ends(const char *mechanism, int is_peer);
 static void write_message(struct ends *ends, const unsigned char *message, size_t size);
 static void read_message(struct ends *ends, unsigned char *message, size_t size);
 
-/* A lock in shared memory; the result is a number that it protects. */
-static uint64_t *prepare_lock(void);
+/* A lock; the result is a number in shared memory that it protects. */
+static uint64_t *prepare_lock(const char *mechanism);
 static void lock(void);
 static void unlock(void);
 
 enum { THERE, BACK };
-/* Two semaphores of value 0, in shared memory or with a name. */
-static void prepare_semaphores(int with_name);
+/* Two semaphores of value 0, or something else by which one process wakes the other: after the fork each knows the other's number. */
+static void prepare_notices(const char *mechanism);
 static void post(int which);
 static void take(int which);
+static pid_t other_process;
 
 /* ---- Helpers -------------------------------------------------------------------------------------------- */
 
@@ -70,8 +71,9 @@ static void pin(int cpu) {
 
 /* Starts the peer, and pins both. The result says which of the two one is. */
 static int fork_pinned(const struct job *job) {
-  pid_t child = fork();
+  pid_t parent = getpid(), child = fork();
   if (child < 0) fail("fork", "no process");
+  other_process = child == 0 ? parent : child;
   pin(job->cpus[child == 0]);
   return child == 0;
 }
@@ -90,7 +92,7 @@ static long operations(const struct job *job) {
   return (warm_up(job) + job->samples) * job->batch;
 }
 
-/* ---- Streams -------------------------------------------------------------------------------------------- */
+/* ---- Streams and messages -------------------------------------------------------------------------------------------- */
 
 /* Every message carries its number in its first and its last byte, so that both are touched on either side. */
 static void stamp(unsigned char *message, size_t size, long number) {
@@ -155,13 +157,13 @@ static void receive_batches(const struct job *job, struct ends *ends, unsigned c
   }
 }
 
-static void measure_streams(const struct job *job) {
+static void measure_messages(const struct job *job) {
   int both_ways = strcmp(job->metric, "round_trip_ns") == 0;
   unsigned char *message = calloc(1, job->size);
   if (!message) fail("message", "no memory");
-  prepare_streams(job->mechanism);
+  prepare_ends(job->mechanism);
   int is_peer = fork_pinned(job);
-  struct ends *ends = open_streams(job->mechanism, is_peer);
+  struct ends *ends = open_ends(job->mechanism, is_peer);
   if (is_peer) {
     read_message(ends, message, job->size);
     write_message(ends, message, job->size);
@@ -173,10 +175,10 @@ static void measure_streams(const struct job *job) {
   wait_for_peer();
 }
 
-/* ---- Mutex ---------------------------------------------------------------------------------------------- */
+/* ---- Locks ---------------------------------------------------------------------------------------------- */
 
 static void measure_lock(const struct job *job) {
-  prepare_lock();
+  prepare_lock(job->mechanism);
   pin(job->cpus[0]);
   for (long i = -warm_up(job); i < job->samples; i++) {
     uint64_t start = now();
@@ -210,7 +212,7 @@ static void hear(int fd) {
 }
 
 static void measure_contended_lock(const struct job *job) {
-  uint64_t *number = prepare_lock();
+  uint64_t *number = prepare_lock(job->mechanism);
   int there[2], back[2];
   if (pipe(there) != 0 || pipe(back) != 0) fail("control", "no pipe");
   int is_peer = fork_pinned(job);
@@ -235,7 +237,7 @@ static void measure_contended_lock(const struct job *job) {
   wait_for_peer();
 }
 
-/* ---- Semaphores ----------------------------------------------------------------------------------------- */
+/* ---- Notices ----------------------------------------------------------------------------------------- */
 
 static void measure_pairs(const struct job *job) {
   pin(job->cpus[0]);
@@ -268,8 +270,8 @@ static void measure_turns(const struct job *job) {
   wait_for_peer();
 }
 
-static void measure_semaphores(const struct job *job) {
-  prepare_semaphores(strcmp(job->mechanism, "posix-semaphore") == 0);
+static void measure_notices(const struct job *job) {
+  prepare_notices(job->mechanism);
   (strcmp(job->metric, "round_trip_ns") == 0 ? measure_turns : measure_pairs)(job);
 }
 
@@ -289,18 +291,26 @@ static struct job parse(char **arguments) {
   return job;
 }
 
+static int is_one_of(const char *name, const char *const *names) {
+  while (*names && strcmp(name, *names) != 0) names++;
+  return *names != NULL;
+}
+
+/* Everything that is not listed carries bytes. */
+static void (*shape_of(const struct job *job))(const struct job *) {
+  static const char *const locks[] = {"mutex", NULL};
+  static const char *const contended[] = {"mutex-contended", NULL};
+  static const char *const notices[] = {"semaphore", "posix-semaphore", "eventfd", "signal", NULL};
+  if (is_one_of(job->mechanism, locks)) return measure_lock;
+  if (is_one_of(job->mechanism, contended)) return measure_contended_lock;
+  if (is_one_of(job->mechanism, notices)) return measure_notices;
+  return measure_messages;
+}
+
 int main(int argc, char **argv) {
   if (argc != 8) fail("usage", "worker MECHANISM METRIC SIZE CPU PEER_CPU SAMPLES BATCH");
   struct job job = parse(argv);
-  if (strcmp(job.mechanism, "mutex") == 0) {
-    measure_lock(&job);
-  } else if (strcmp(job.mechanism, "mutex-contended") == 0) {
-    measure_contended_lock(&job);
-  } else if (strstr(job.mechanism, "semaphore")) {
-    measure_semaphores(&job);
-  } else {
-    measure_streams(&job);
-  }
+  shape_of(&job)(&job);
   for (long i = 0; i < job.samples; i++) printf("%llu ", (unsigned long long)job.times[i]);
   printf("\n");
   return 0;

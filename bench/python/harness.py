@@ -1,7 +1,7 @@
 """What the two Python workers share: the command line, the two pinned processes, the loops that are timed, the samples on standard output.
 
-The same loops as in c/worker.h. A worker brings its calls: for streams two functions, one that writes a message and one that gives the
-next; for locks and semaphores the objects themselves.
+The same loops as in c/worker.h. A worker brings its calls: for streams and messages two functions, one that writes a message and one that gives the
+next; for locks the objects themselves; for what one process wakes the other by two functions, one that posts and one that waits.
 
 Command line:  worker MECHANISM METRIC SIZE CPU PEER_CPU SAMPLES BATCH
 Output:        one line, the nanoseconds of each sample; a sample is BATCH operations
@@ -82,7 +82,7 @@ def with_peer(job: Job, peer: Callable[[], None], measure: Callable[[], list[int
     return times
 
 
-# ---- Streams
+# ---- Streams and messages
 
 
 def compare_whole(job: Job, read: Read, write: Write) -> None:
@@ -135,7 +135,7 @@ def receive_batches(job: Job, read: Read, write: Write) -> None:
             write(b"x")
 
 
-def measure_streams(job: Job, open_ends: Callable[[bool, int], Ends]) -> list[int]:
+def measure_messages(job: Job, open_ends: Callable[[bool, int], Ends]) -> list[int]:
     """`open_ends` opens one side's calls, for messages of a size; it can be asked again for another size."""
 
     def peer() -> None:
@@ -153,7 +153,7 @@ def measure_streams(job: Job, open_ends: Callable[[bool, int], Ends]) -> list[in
     return with_peer(job, peer, measure)
 
 
-# ---- Mutex
+# ---- Locks
 
 
 def measure_lock(job: Job, lock: AbstractContextManager[Any]) -> list[int]:
@@ -200,33 +200,60 @@ def measure_contended_lock(job: Job, lock: AbstractContextManager[Any], shared: 
     return with_peer(job, peer, measure)
 
 
-# ---- Semaphores
+# ---- Notices
+
+Turn = tuple[Callable[[], Any], Callable[[], Any]]
 
 
-def measure_semaphores(job: Job, there: Any, back: Any) -> list[int]:
+def measure_notices(job: Job, there: Turn, back: Turn) -> list[int]:
+    """Each is a pair: what posts, and what waits."""
+    post, wait = there
+
     def alone() -> list[int]:
         pin(job.cpu)
         times = []
         for _ in range(job.warm_up + job.samples):
             start = perf_counter_ns()
             for _ in range(job.batch):
-                there.post()
-                there.wait()
+                post()
+                wait()
             times.append(perf_counter_ns() - start)
         return times
 
-    def peer() -> None:
-        for _ in range(job.operations):
-            there.wait()
-            back.post()
+    return take_turns(job, there, back) if job.is_round_trip else alone()
 
-    def in_turns() -> list[int]:
+
+def take_turns(job: Job, there: Turn, back: Turn) -> list[int]:
+    def peer() -> None:
+        wait, post = there[1], back[0]
+        for _ in range(job.operations):
+            wait()
+            post()
+
+    def measure() -> list[int]:
+        post, wait = there[0], back[1]
         times = []
         for _ in range(job.warm_up + job.samples):
             start = perf_counter_ns()
-            there.post()
-            back.wait()
+            post()
+            wait()
             times.append(perf_counter_ns() - start)
         return times
 
-    return with_peer(job, peer, in_turns) if job.is_round_trip else alone()
+    return with_peer(job, peer, measure)
+
+
+class Processes:
+    """The numbers of the two: the peer is the only child, and asks for its parent."""
+
+    def __init__(self) -> None:
+        self.parent = os.getpid()
+        self.child = 0
+
+    def other(self) -> int:
+        if os.getpid() != self.parent:
+            return self.parent
+        if self.child == 0:
+            with open(f"/proc/self/task/{self.parent}/children") as children:
+                self.child = int(children.read())
+        return self.child

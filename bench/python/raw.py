@@ -1,11 +1,12 @@
-"""The reference for Python: os.read and os.write, the methods of socket."""
+"""The reference for Python: os.read and os.write, the methods of socket, os.eventfd_write and os.eventfd_read, os.kill and signal.sigwaitinfo."""
 
 import os
+import signal
 import socket
 import sys
 from functools import cache, partial
 
-from harness import Ends, Job, Read, measure_streams, parse, report
+from harness import Ends, Job, Processes, Read, measure_messages, measure_notices, parse, report, take_turns
 
 
 def read_descriptor(fd: int, size: int) -> Read:
@@ -51,7 +52,7 @@ def on_pipes(job: Job) -> list[int]:
     def open_ends(is_peer: bool, size: int) -> Ends:
         return on_descriptors(size, there[0], back[1]) if is_peer else on_descriptors(size, back[0], there[1])
 
-    return measure_streams(job, open_ends)
+    return measure_messages(job, open_ends)
 
 
 def on_fifos(job: Job) -> list[int]:
@@ -65,12 +66,22 @@ def on_fifos(job: Job) -> list[int]:
         writer = os.open("there", os.O_WRONLY)
         return os.open("back", os.O_RDONLY), writer
 
-    return measure_streams(job, lambda is_peer, size: on_descriptors(size, *opened(is_peer)))
+    return measure_messages(job, lambda is_peer, size: on_descriptors(size, *opened(is_peer)))
 
 
 def on_pair(job: Job) -> list[int]:
-    pair = socket.socketpair()
-    return measure_streams(job, lambda is_peer, size: on_socket(size, pair[is_peer]))
+    kinds = {"unix": socket.SOCK_STREAM, "datagram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
+    pair = socket.socketpair(socket.AF_UNIX, kinds[job.mechanism])
+    return measure_messages(job, lambda is_peer, size: on_socket(size, pair[is_peer]))
+
+
+def on_udp(job: Job) -> list[int]:
+    pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for one in pair:
+        one.bind(("127.0.0.1", 0))
+    pair[0].connect(pair[1].getsockname())
+    pair[1].connect(pair[0].getsockname())
+    return measure_messages(job, lambda is_peer, size: on_socket(size, pair[is_peer]))
 
 
 def on_tcp(job: Job) -> list[int]:
@@ -82,13 +93,45 @@ def on_tcp(job: Job) -> list[int]:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    return measure_streams(job, lambda is_peer, size: on_socket(size, connected(is_peer)))
+    return measure_messages(job, lambda is_peer, size: on_socket(size, connected(is_peer)))
+
+
+def on_eventfds(job: Job) -> list[int]:
+    there, back = os.eventfd(0), os.eventfd(0)
+    calls = ((partial(os.eventfd_write, fd, 1), partial(os.eventfd_read, fd)) for fd in (there, back))
+    return measure_notices(job, *calls)
+
+
+def on_signals(job: Job) -> list[int]:
+    number = signal.SIGRTMIN
+    signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    processes = Processes()
+
+    def post() -> None:
+        os.kill(processes.other(), number)
+
+    def wait() -> None:
+        signal.sigwaitinfo([number])
+
+    return take_turns(job, (post, wait), (post, wait))
+
+
+MECHANISMS = {
+    "pipe": on_pipes,
+    "fifo": on_fifos,
+    "unix": on_pair,
+    "tcp": on_tcp,
+    "datagram": on_pair,
+    "seqpacket": on_pair,
+    "udp": on_udp,
+    "eventfd": on_eventfds,
+    "signal": on_signals,
+}
 
 
 def main() -> None:
     job = parse()
-    measure = {"pipe": on_pipes, "fifo": on_fifos, "unix": on_pair, "tcp": on_tcp}[job.mechanism]
-    report(job, measure(job))
+    report(job, MECHANISMS[job.mechanism](job))
 
 
 main()

@@ -1,11 +1,14 @@
 """The Python package, as its users write it: every wait is for ever."""
 
+from __future__ import annotations
+
 import ctypes
 import os
-from functools import cache
+import signal
+from functools import cache, partial
 
 import unipc
-from harness import Ends, Job, measure_contended_lock, measure_lock, measure_semaphores, measure_streams, parse, report
+from harness import Ends, Job, Processes, Turn, measure_contended_lock, measure_lock, measure_messages, measure_notices, parse, report, take_turns
 
 
 class Table(ctypes.Structure):
@@ -33,7 +36,7 @@ def on_pipes(job: Job) -> list[int]:
     def open_ends(is_peer: bool, size: int) -> Ends:
         return ends(size, there[0], back[1]) if is_peer else ends(size, back[0], there[1])
 
-    return measure_streams(job, open_ends)
+    return measure_messages(job, open_ends)
 
 
 def on_fifos(job: Job) -> list[int]:
@@ -47,12 +50,12 @@ def on_fifos(job: Job) -> list[int]:
         writer = unipc.Stream.open_fifo_writer("there")
         return unipc.Stream.open_fifo_reader("back"), writer
 
-    return measure_streams(job, lambda is_peer, size: ends(size, *opened(is_peer)))
+    return measure_messages(job, lambda is_peer, size: ends(size, *opened(is_peer)))
 
 
 def on_pair(job: Job) -> list[int]:
     pair = unipc.Stream.pair_unix()
-    return measure_streams(job, lambda is_peer, size: ends(size, pair[is_peer], pair[is_peer]))
+    return measure_messages(job, lambda is_peer, size: ends(size, pair[is_peer], pair[is_peer]))
 
 
 def on_tcp(job: Job) -> list[int]:
@@ -62,7 +65,52 @@ def on_tcp(job: Job) -> list[int]:
     def connected(is_peer: bool) -> unipc.Stream:
         return unipc.Stream.connect_tcp("127.0.0.1", listener.port()) if is_peer else listener.accept()
 
-    return measure_streams(job, lambda is_peer, size: ends(size, connected(is_peer), connected(is_peer)))
+    return measure_messages(job, lambda is_peer, size: ends(size, connected(is_peer), connected(is_peer)))
+
+
+def socket_ends(size: int, socket: unipc.Datagram | unipc.Seqpacket) -> Ends:
+    return partial(socket.receive, size), socket.send
+
+
+def on_datagrams(job: Job) -> list[int]:
+    pair = unipc.Datagram.pair_unix()
+    return measure_messages(job, lambda is_peer, size: socket_ends(size, pair[is_peer]))
+
+
+def on_seqpackets(job: Job) -> list[int]:
+    pair = unipc.Seqpacket.pair_unix()
+    return measure_messages(job, lambda is_peer, size: socket_ends(size, pair[is_peer]))
+
+
+def on_udp(job: Job) -> list[int]:
+    pair = [unipc.Datagram.open_udp("127.0.0.1") for _ in range(2)]
+    pair[0].connect(pair[1].address())
+    pair[1].connect(pair[0].address())
+    return measure_messages(job, lambda is_peer, size: socket_ends(size, pair[is_peer]))
+
+
+def on_mqs(job: Job) -> list[int]:
+    def create(what: str) -> unipc.Mq:
+        name = f"unipc-bench-{os.getpid()}-{what}"
+        mq = unipc.Mq.create(name, capacity=10, largest=8192)
+        unipc.Mq.unlink(name)  # the peer inherits it
+        return mq
+
+    there, back = create("there"), create("back")
+
+    def open_ends(is_peer: bool, _: int) -> Ends:
+        return (there.receive, back.send) if is_peer else (back.receive, there.send)
+
+    return measure_messages(job, open_ends)
+
+
+def on_sysv_queues(job: Job) -> list[int]:
+    there, back = unipc.SysvQueue.private(temporary=True), unipc.SysvQueue.private(temporary=True)
+
+    def open_ends(is_peer: bool, _: int) -> Ends:
+        return (there.receive, back.send) if is_peer else (back.receive, there.send)
+
+    return measure_messages(job, open_ends)
 
 
 def make_table() -> Table:
@@ -77,9 +125,13 @@ def on_lock(job: Job) -> list[int]:
     return measure_contended_lock(job, lock, table)
 
 
+def turn(semaphore: unipc.Semaphore | unipc.PosixSemaphore) -> Turn:
+    return semaphore.post, semaphore.wait
+
+
 def on_semaphores(job: Job) -> list[int]:
     table = make_table()
-    return measure_semaphores(job, unipc.Semaphore.from_buffer(table.there), unipc.Semaphore.from_buffer(table.back))
+    return measure_notices(job, turn(unipc.Semaphore.from_buffer(table.there)), turn(unipc.Semaphore.from_buffer(table.back)))
 
 
 def open_named(what: str) -> unipc.PosixSemaphore:
@@ -90,7 +142,26 @@ def open_named(what: str) -> unipc.PosixSemaphore:
 
 
 def on_named_semaphores(job: Job) -> list[int]:
-    return measure_semaphores(job, open_named("there"), open_named("back"))
+    return measure_notices(job, turn(open_named("there")), turn(open_named("back")))
+
+
+def on_eventfds(job: Job) -> list[int]:
+    there, back = unipc.EventFd(), unipc.EventFd()
+    return measure_notices(job, (there.add, there.take), (back.add, back.take))
+
+
+def on_signals(job: Job) -> list[int]:
+    number = signal.SIGRTMIN
+    processes = Processes()
+
+    def post() -> None:
+        unipc.send_signal(processes.other(), number)
+
+    def wait() -> None:
+        unipc.take_signal([number])
+
+    with unipc.BlockedSignals([number]):
+        return take_turns(job, (post, wait), (post, wait))
 
 
 MECHANISMS = {
@@ -98,10 +169,17 @@ MECHANISMS = {
     "fifo": on_fifos,
     "unix": on_pair,
     "tcp": on_tcp,
+    "datagram": on_datagrams,
+    "seqpacket": on_seqpackets,
+    "udp": on_udp,
+    "mq": on_mqs,
+    "sysv-queue": on_sysv_queues,
     "mutex": on_lock,
     "mutex-contended": on_lock,
     "semaphore": on_semaphores,
     "posix-semaphore": on_named_semaphores,
+    "eventfd": on_eventfds,
+    "signal": on_signals,
 }
 
 

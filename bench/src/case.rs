@@ -43,7 +43,11 @@ pub struct Case {
 }
 
 const STREAMS: [&str; 4] = ["pipe", "fifo", "unix", "tcp"];
-const SIZES: [usize; 2] = [64, 65536];
+const STREAM_SIZES: [usize; 2] = [64, 65536];
+
+/// A queue has 8 KiB for a message unless its user has privilege.
+const MESSAGES: [&str; 5] = ["datagram", "seqpacket", "udp", "mq", "sysv-queue"];
+const MESSAGE_SIZES: [usize; 2] = [64, 4096];
 
 /// Operations that are too short for the clock are timed by the thousand. Those that two processes fight for are timed for so long that it does not
 /// matter when the second one has woken up; on one core each has turns of the scheduler's.
@@ -52,7 +56,13 @@ const CONTENDED_BATCH: usize = 300_000;
 
 /// A batch of messages is so long that the one acknowledgement at its end does not count.
 fn messages_in_batch(size: usize) -> usize {
-    if size < 4096 { 5000 } else { 200 }
+    if size < 4096 {
+        5000
+    } else if size < 65536 {
+        1000
+    } else {
+        200
+    }
 }
 
 impl Case {
@@ -60,8 +70,9 @@ impl Case {
         self.metric != Metric::Operation || self.mechanism == "mutex-contended"
     }
 
-    pub fn is_stream(&self) -> bool {
-        self.size > 0
+    /// Whether Python has calls of its own for it.
+    pub fn is_in_python(&self) -> bool {
+        ["pipe", "fifo", "unix", "tcp", "datagram", "seqpacket", "udp", "eventfd", "signal"].contains(&self.mechanism)
     }
 
     /// Whether somebody who says `name` means this case: the mechanism, or a variant of it.
@@ -76,6 +87,7 @@ impl Case {
             (Metric::Rate, _) => "one way, per second",
             (Metric::Operation, "mutex") => "lock and unlock",
             (Metric::Operation, "mutex-contended") => "lock and unlock, two at it",
+            (Metric::Operation, "eventfd") => "add and take",
             (Metric::Operation, _) => "post and wait",
         }
     }
@@ -84,9 +96,14 @@ impl Case {
 /// Every case, those of a mechanism together.
 pub fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    for mechanism in STREAMS {
+    let carriers = STREAMS.map(|name| (name, STREAM_SIZES)).into_iter().chain(MESSAGES.map(|name| (name, MESSAGE_SIZES)));
+    for (mechanism, sizes) in carriers {
         for metric in [Metric::RoundTrip, Metric::Rate] {
-            for size in SIZES {
+            // UDP loses what comes faster than it is read.
+            if metric == Metric::Rate && mechanism == "udp" {
+                continue;
+            }
+            for size in sizes {
                 let batch = if metric == Metric::Rate { messages_in_batch(size) } else { 1 };
                 cases.extend([1, 2].map(|cores| Case { mechanism, metric, size, cores, batch }));
             }
@@ -95,8 +112,11 @@ pub fn all() -> Vec<Case> {
     let in_memory = |mechanism, metric, cores, batch| Case { mechanism, metric, size: 0, cores, batch };
     cases.push(in_memory("mutex", Metric::Operation, 1, BATCH));
     cases.extend([1, 2].map(|cores| in_memory("mutex-contended", Metric::Operation, cores, CONTENDED_BATCH)));
-    for mechanism in ["semaphore", "posix-semaphore"] {
-        cases.push(in_memory(mechanism, Metric::Operation, 1, BATCH));
+    for mechanism in ["semaphore", "posix-semaphore", "eventfd", "signal"] {
+        // A signal is sent to another process.
+        if mechanism != "signal" {
+            cases.push(in_memory(mechanism, Metric::Operation, 1, BATCH));
+        }
         cases.extend([1, 2].map(|cores| in_memory(mechanism, Metric::RoundTrip, cores, 1)));
     }
     cases

@@ -40,14 +40,14 @@ impl Contestant {
         }
     }
 
-    /// Python itself has no lock or semaphore between processes that do not descend from one another.
+    /// Python itself has no queue of the kernel's, and no lock or semaphore between processes that do not descend from one another.
     pub fn runs(self, case: &Case) -> bool {
-        self != Contestant::RawPython || case.is_stream()
+        self != Contestant::RawPython || case.is_in_python()
     }
 
     /// Whom it is compared with.
     pub fn reference(self, case: &Case) -> Contestant {
-        if self == Contestant::Python && case.is_stream() { Contestant::RawPython } else { Contestant::RawC }
+        if self == Contestant::Python && case.is_in_python() { Contestant::RawPython } else { Contestant::RawC }
     }
 }
 
@@ -55,9 +55,16 @@ impl Contestant {
 pub fn calls(reference: Contestant, case: &Case) -> &'static str {
     match (reference, case.mechanism) {
         (Contestant::RawPython, "pipe" | "fifo") => "raw Python: os.write, os.read",
+        (Contestant::RawPython, "datagram" | "seqpacket" | "udp") => "raw Python: socket.send, socket.recv_into",
+        (Contestant::RawPython, "eventfd") => "raw Python: os.eventfd_write, os.eventfd_read",
+        (Contestant::RawPython, "signal") => "raw Python: os.kill, signal.sigwaitinfo",
         (Contestant::RawPython, _) => "raw Python: socket.sendall, socket.recv_into",
         (_, "pipe" | "fifo") => "raw C: write, read",
-        (_, "unix" | "tcp") => "raw C: send, recv",
+        (_, "unix" | "tcp" | "datagram" | "seqpacket" | "udp") => "raw C: send, recv",
+        (_, "mq") => "raw C: mq_send, mq_receive",
+        (_, "sysv-queue") => "raw C: msgsnd, msgrcv",
+        (_, "eventfd") => "raw C: write, read of an eventfd",
+        (_, "signal") => "raw C: sigqueue, sigwaitinfo",
         (_, "semaphore") => "raw C: sem_post, sem_wait in shared memory",
         (_, "posix-semaphore") => "raw C: sem_post, sem_wait of sem_open",
         _ => "raw C: robust process-shared pthread_mutex_lock, pthread_mutex_unlock",

@@ -1,6 +1,6 @@
 //! The Rust worker: the same command line, processes and loops as the C workers in `c/worker.h`, with the calls of the crate.
 
-mod streams;
+mod messages;
 mod sync;
 
 use std::error::Error;
@@ -64,6 +64,11 @@ fn pin(cpu: usize) -> Outcome<()> {
 
 /// Runs `peer` in a child, pinned to its CPU, and `measure` here, pinned too.
 fn with_peer<T>(job: &Job, peer: impl FnOnce() -> Outcome<()>, measure: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    with_known_peer(job, peer, |_| measure())
+}
+
+/// [`with_peer`], for a `measure` that needs the number of the peer's process.
+fn with_known_peer<T>(job: &Job, peer: impl FnOnce() -> Outcome<()>, measure: impl FnOnce(i32) -> Outcome<T>) -> Outcome<T> {
     // SAFETY: this program has one thread, so the child finds every lock of the libraries free.
     match unsafe { libc::fork() } {
         -1 => Err(std::io::Error::last_os_error().into()),
@@ -77,7 +82,7 @@ fn with_peer<T>(job: &Job, peer: impl FnOnce() -> Outcome<()>, measure: impl FnO
         }
         child => {
             pin(job.cpu)?;
-            let result = measure()?;
+            let result = measure(child)?;
             let mut status = 0;
             // SAFETY: our own child; the status is valid to write to.
             if unsafe { libc::waitpid(child, &mut status, 0) } != child || status != 0 {
@@ -94,7 +99,9 @@ fn measure(job: &Job) -> Outcome<Vec<u64>> {
         "mutex-contended" => sync::contended_lock(job),
         "semaphore" => sync::semaphore(job),
         "posix-semaphore" => sync::posix_semaphore(job),
-        _ => streams::measure(job),
+        "eventfd" => sync::eventfd(job),
+        "signal" => sync::signal(job),
+        _ => messages::measure(job),
     }
 }
 

@@ -1,14 +1,16 @@
-//! Mutex and semaphores: alone, and between two processes.
+//! Locks, and what one process wakes the other by: alone, and between the two.
 
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use unipc::event::signal::{self, Blocked, Target};
+use unipc::event::{EventCounter, EventCounterOptions};
 use unipc::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 use unipc::{Wait, memory};
 
-use super::{Job, Outcome, pin, with_peer};
+use super::{Job, Outcome, pin, with_known_peer, with_peer};
 
 /// Keeps what stands in it on cache lines of its own.
 const APART: usize = 16;
@@ -135,4 +137,38 @@ pub(super) fn posix_semaphore(job: &Job) -> Outcome<Vec<u64>> {
     }
     let (there, back) = (turns(&there), turns(&back));
     if job.is_round_trip() { in_turns(job, there, back) } else { alone(job, there.post, there.wait) }
+}
+
+pub(super) fn eventfd(job: &Job) -> Outcome<Vec<u64>> {
+    let create = || EventCounter::create(&EventCounterOptions::default());
+    let (there, back) = (create()?, create()?);
+    fn turns(counter: &EventCounter) -> Turns<impl Fn() -> unipc::Result<()>, impl Fn() -> unipc::Result<()>> {
+        Turns { post: || counter.add(1, Wait::FOREVER), wait: || counter.take(Wait::FOREVER).map(drop) }
+    }
+    let (there, back) = (turns(&there), turns(&back));
+    if job.is_round_trip() { in_turns(job, there, back) } else { alone(job, there.post, there.wait) }
+}
+
+/// Both block the signal before there are two, so none comes too early.
+pub(super) fn signal(job: &Job) -> Outcome<Vec<u64>> {
+    let number = *signal::real_time().start();
+    let _blocked = Blocked::new(&[number])?;
+    let parent = std::process::id() as i32;
+    let take = || signal::take(&[number], Wait::FOREVER);
+    let peer = || {
+        for _ in 0..job.operations() {
+            take()?;
+            signal::send_value(Target::Process(parent), number, 1)?;
+        }
+        Ok(())
+    };
+    // The peer is the one child.
+    let measure = |peer| {
+        job.time(|| {
+            signal::send_value(Target::Process(peer), number, 1)?;
+            take()?;
+            Ok(())
+        })
+    };
+    with_known_peer(job, peer, measure)
 }
