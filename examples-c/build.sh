@@ -31,15 +31,15 @@ fi
 
 mkdir -p "$out"
 warnings="-Wall -Wextra -Wpedantic -Werror"
-for file in "$source"/*.c; do
-  name=$(basename "$file" .c)
-  # Flags and libraries are lists of words.
-  # shellcheck disable=SC2086
-  ${CC:-cc} -std=c11 $warnings -O1 -g ${CFLAGS:-} "-I$include" -o "$out/$name" "$file" $link
-done
-for file in "$source"/*.cpp; do
-  [ -e "$file" ] || continue
-  name=$(basename "$file" .cpp)
-  # shellcheck disable=SC2086
-  ${CXX:-c++} -std=c++17 $warnings -O1 -g ${CXXFLAGS:-} "-I$include" -o "$out/${name}_cpp" "$file" $link
-done
+# Each in a process of its own, as many at a time as there are processors. Flags and libraries are lists of words.
+export form include link out warnings
+# shellcheck disable=SC2016
+{
+  ls "$source"/*.c
+  ls "$source"/*.cpp 2>/dev/null || true
+} | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 sh -c '
+  name=$(basename "$0")
+  case $name in
+  *.c) exec ${CC:-cc} -std=c11 $warnings -O1 -g ${CFLAGS:-} "-I$include" -o "$out/${name%.c}" "$0" $link ;;
+  *.cpp) exec ${CXX:-c++} -std=c++17 $warnings -O1 -g ${CXXFLAGS:-} "-I$include" -o "$out/${name%.cpp}_cpp" "$0" $link ;;
+  esac'

@@ -27,17 +27,10 @@ verdict() { # name, 0 or not, log
 # The names that appeared in /dev/shm and /tmp while the program ran and that bear its name: others may be at work on this machine.
 leftovers() { ls -A /dev/shm /tmp 2>/dev/null | grep -E "^(sem\.)?$1\.[0-9]+" ; }
 
-build() { # source, binary, flags
-  case $1 in
-    *.cpp) $CXX -std=c++17 -O1 -g $warnings -Wshadow -Wconversion $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
-    *) $CC -std=c11 -O1 -g $warnings $3 -I"$include" -o "$2" "$1" "$archive" $system ;;
-  esac
-}
-
-run() { # source, label, flags
+run() { # source, label
   name=$(basename "$1"); name=${name%.*}
   binary=$out/$name$2 log=$out/$name$2.log
-  if ! build "$1" "$binary" "$3" >"$log" 2>&1; then verdict "$name$2 (compiling)" 1 "$log"; return; fi
+  if [ ! -x "$binary" ]; then verdict "$name$2 (compiling)" 1 "$log"; return; fi
   ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 \
     timeout 120 "$binary" >"$log" 2>&1 </dev/null
   status=$?
@@ -58,11 +51,30 @@ for standard in 17 20; do
   done
 done
 
-for source in "$here"/*.c "$here"/*.cpp; do
-  name=$(basename "$source"); name=${name%.*}
-  if [ $# -gt 0 ]; then case " $* " in *" $name "*) ;; *) continue ;; esac; fi
-  run "$source" "" ""
-  run "$source" " sanitized" "$sanitize"
+chosen() {
+  for source in "$here"/*.c "$here"/*.cpp; do
+    name=$(basename "$source"); name=${name%.*}
+    if [ $# -gt 0 ]; then case " $* " in *" $name "*) ;; *) continue ;; esac; fi
+    echo "$source"
+  done
+}
+
+# Compiling needs no quiet, so it goes on on every processor; a program is run alone.
+export CC CXX warnings system sanitize include archive out
+# shellcheck disable=SC2016
+chosen "$@" | sed 's/.*/&\n-\n&\nsanitized/' | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 2 sh -c '
+  name=$(basename "$0") label= flags=
+  [ "$1" = - ] || { label=" sanitized"; flags=$sanitize; }
+  binary=$out/${name%.*}$label
+  rm -f "$binary"
+  case $name in
+  *.cpp) $CXX -std=c++17 -O1 -g $warnings -Wshadow -Wconversion $flags -I"$include" -o "$binary" "$0" "$archive" $system ;;
+  *) $CC -std=c11 -O1 -g $warnings $flags -I"$include" -o "$binary" "$0" "$archive" $system ;;
+  esac >"$binary.log" 2>&1'
+
+for source in $(chosen "$@"); do
+  run "$source" ""
+  run "$source" " sanitized"
 done
 
 echo "$passed passed, $failed failed"

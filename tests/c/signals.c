@@ -113,7 +113,7 @@ static void storm(int microseconds) {
   CHECK_EQUAL(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
-/* Not early, not absurdly late, and the storm did blow. */
+/* Not early, not absurdly late, and the storm did blow: a busy machine lets this process see but a few of the signals. */
 static void deadlines_hold(void) {
   for (int i = 0; i < CALLS; i++) {
     int64_t limit = 100 * UNIPC_MILLISECOND;
@@ -121,7 +121,7 @@ static void deadlines_hold(void) {
     int64_t start = now();
     int result = calls[i].call(limit);
     int64_t took = now() - start;
-    if (result != -ETIMEDOUT || took < limit || took > 10 * limit || atomic_load(&signals) < 5) {
+    if (result != -ETIMEDOUT || took < limit || took > 10 * limit || atomic_load(&signals) < 2) {
       fprintf(stderr, "%s in a storm: result %d (%s) after %" PRId64 " us of %" PRId64 ", %d signals\n", calls[i].name, result,
               unipc_error_name(result), took / 1000, limit / 1000, (int)atomic_load(&signals));
       _exit(1);
