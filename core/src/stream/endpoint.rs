@@ -430,6 +430,11 @@ pub fn ignore_sigpipe() -> Result<()> {
     Ok(())
 }
 
+/// Whether the process has said that it ignores SIGPIPE.
+pub(super) fn is_sigpipe_ignored() -> bool {
+    IS_SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}
+
 /// Whether the kernel does not know `RWF_NOSIGNAL`.
 static NO_NOSIGNAL: AtomicBool = AtomicBool::new(false);
 
@@ -464,12 +469,13 @@ fn write_pipe(raw: c_int, parts: &[IoSlice<'_>], flags: c_int) -> std::result::R
 #[cold]
 fn write_pipe_quietly(raw: c_int, parts: &[IoSlice<'_>], flags: c_int) -> std::result::Result<usize, Errno> {
     let (vectors, count): (*const libc::iovec, _) = (parts.as_ptr().cast(), parts.len() as c_int);
-    without_sigpipe(|| match flags {
+    let write = || match flags {
         // SAFETY: as in `write_pipe`.
         0 => size(unsafe { libc::writev(raw, vectors, count) }),
         // SAFETY: as in `write_pipe`.
         flags => size(unsafe { libc::pwritev2(raw, vectors, count, -1, flags) }),
-    })
+    };
+    without_sigpipe(write, |errno| *errno == Errno::EPIPE)
 }
 
 /// Writes so little that a pipe which poll calls ready takes it without sleeping: `PIPE_BUF` bytes.
@@ -497,7 +503,10 @@ fn message(vectors: *mut libc::iovec, count: usize) -> libc::msghdr {
 
 /// Runs a write with SIGPIPE blocked for this thread, and takes back the one that it raises. One that was pending before stays.
 #[cold]
-fn without_sigpipe(write: impl FnOnce() -> std::result::Result<usize, Errno>) -> std::result::Result<usize, Errno> {
+pub(super) fn without_sigpipe<T, E>(
+    write: impl FnOnce() -> std::result::Result<T, E>,
+    is_broken: impl FnOnce(&E) -> bool,
+) -> std::result::Result<T, E> {
     // SAFETY: the sets are local and initialised before use; the thread's mask is put back as it was.
     unsafe {
         let mut pipe = std::mem::zeroed();
@@ -509,7 +518,7 @@ fn without_sigpipe(write: impl FnOnce() -> std::result::Result<usize, Errno>) ->
         let was_pending = libc::sigismember(&pending, libc::SIGPIPE) == 1;
         libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
         let result = write();
-        if result == Err(Errno::EPIPE) && !was_pending {
+        if result.as_ref().is_err_and(is_broken) && !was_pending {
             let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             while libc::sigtimedwait(&pipe, std::ptr::null_mut(), &at_once) == -1 && Errno::last() == Errno::EINTR {}
         }

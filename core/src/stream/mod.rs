@@ -11,6 +11,7 @@ mod fifo;
 mod framed;
 mod pipe;
 mod tcp;
+mod transfer;
 mod unix;
 
 use std::io::{self, IoSlice, IoSliceMut};
@@ -22,6 +23,7 @@ pub use fifo::{FifoOptions, create_fifo, unlink_fifo};
 pub use framed::{FrameLimit, Framed, LARGEST_BY_DEFAULT};
 pub use pipe::{pipe, pipe_with_capacity};
 pub use tcp::{TcpListener, TcpOptions};
+pub use transfer::{TransferOptions, TransferWay, Transferred, tee, transfer, vmsplice, vmsplice_unchecked};
 pub use unix::{UnixConnectOptions, UnixListenOptions, UnixListener};
 
 pub use crate::socket::{address::LONGEST_PATH, peer::Credentials};
