@@ -9,7 +9,7 @@ use unipc::message::{Mq, MqOptions, SysvQueue, SysvQueueOptions, Which};
 use super::{Outcome, PATIENCE, Peer, Report, Stage, raw};
 
 /// Every message has this size.
-const SIZE: usize = 64;
+pub(super) const SIZE: usize = 64;
 
 /// The types of what goes there and of what comes back, in the one System V queue.
 const THERE: i64 = 1;
@@ -22,12 +22,12 @@ fn numbered(number: u64) -> [u8; SIZE] {
 }
 
 /// What the peer answers to the first message.
-fn answer(heard: &[u8], process: u32) -> String {
+pub(super) fn answer(heard: &[u8], process: u32) -> String {
     format!("{} (process {process})", String::from_utf8_lossy(heard))
 }
 
 /// A round: what goes there comes back.
-fn round(number: &mut u64, exchange: impl FnOnce(&[u8], &mut [u8; SIZE]) -> Outcome<usize>) -> Outcome<()> {
+pub(super) fn round(number: &mut u64, exchange: impl FnOnce(&[u8], &mut [u8; SIZE]) -> Outcome<usize>) -> Outcome<()> {
     *number += 1;
     let (message, mut back) = (numbered(*number), [0; SIZE]);
     let size = exchange(&message, &mut back)?;
@@ -40,7 +40,7 @@ pub(super) fn end_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
-fn met(greeting: &str, arrived: &[u8], peer: &Peer) -> Outcome<String> {
+pub(super) fn met(greeting: &str, arrived: &[u8], peer: &Peer) -> Outcome<String> {
     let arrived = String::from_utf8_lossy(arrived).into_owned();
     if arrived == answer(greeting.as_bytes(), peer.id()) { Ok(arrived) } else { Err(format!("{arrived:?} came back").into()) }
 }

@@ -9,7 +9,9 @@
 mod events;
 mod messages;
 mod raw;
+mod raw_sockets;
 mod shared;
+mod sockets;
 mod streams;
 mod sync;
 mod times;
@@ -154,6 +156,10 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "framed" => streams::framed(stage),
         "mq" => messages::mq(stage),
         "sysv-queue" => messages::sysv_queue(stage),
+        "datagram" => sockets::datagram(stage),
+        "seqpacket" => sockets::seqpacket(stage),
+        "udp" => sockets::udp(stage),
+        "fd-passing" => sockets::descriptors(stage),
         "memory" => shared::memory(stage),
         "anonymous" => shared::anonymous(stage),
         "memory-file" => shared::file(stage),
@@ -184,6 +190,10 @@ pub fn run_peer(arguments: &PeerArguments) -> u8 {
         ("framed", []) => streams::peer_of_framed(),
         ("mq", [there, back]) => messages::peer_of_mq(there, back),
         ("sysv-queue", [id]) => messages::peer_of_sysv_queue(id),
+        ("datagram", [own, other]) => sockets::peer_of_datagram(own, other),
+        ("seqpacket", [path]) => sockets::peer_of_seqpacket(path),
+        ("udp", [other]) => sockets::peer_of_udp(other),
+        ("fd-passing", []) => sockets::peer_of_descriptors(),
         ("memory", [name, rounds]) => shared::peer_of_memory(name, rounds),
         ("memory-file", [path, rounds]) => shared::peer_of_file(path, rounds),
         ("memfd", [rounds]) => shared::peer_of_memfd(rounds),

@@ -1,6 +1,7 @@
 //! The trials behind [`Mechanism::probe`](super::Mechanism::probe): each makes the object, uses it once, and removes it.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use crate::error::{Context, Error, Result};
 use crate::event::signal::{self, Target};
 use crate::event::{Clock, EventCounter, EventCounterOptions, ExitStatus, ProcessExit, Timer};
 use crate::memory::{Access, Memory, MemoryOptions, Seals};
-use crate::message::{Mq, MqOptions, SysvQueue, SysvQueueOptions, Which};
+use crate::message::{
+    DatagramOptions, Mq, MqOptions, Seqpacket, SeqpacketListener, SeqpacketOptions, SysvQueue, SysvQueueOptions, UdpOptions, UdpSocket,
+    UnixDatagram, Which,
+};
 use crate::process::{Command, Pipeline};
-use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, create_fifo};
+use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, UnixConnectOptions, UnixListenOptions, create_fifo};
 use crate::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
 use crate::wait::{Timeout, Wait};
 
@@ -146,6 +150,58 @@ pub(super) fn sysv_queue() -> Availability {
         let queue = SysvQueue::private(&SysvQueueOptions { temporary: true, ..Default::default() })?;
         queue.send(GREETING, 1, PATIENCE)?;
         require_same(&queue.receive_vec(Which::Type(1), PATIENCE)?.0)
+    }
+    availability(trial())
+}
+
+pub(super) fn datagram() -> Availability {
+    fn trial() -> Result<()> {
+        let options = DatagramOptions::default();
+        let path = temporary_path("datagram")?;
+        let receiver = UnixDatagram::open(&path, &options)?;
+        UnixDatagram::unnamed(&options)?.send_to(&path, GREETING, PATIENCE)?;
+        let mut arrived = [0; GREETING.len()];
+        receiver.receive(&mut arrived, PATIENCE)?;
+        require_same(&arrived)
+    }
+    availability(trial())
+}
+
+pub(super) fn seqpacket() -> Availability {
+    fn trial() -> Result<()> {
+        let (options, path) = (SeqpacketOptions::default(), temporary_path("seqpacket")?);
+        let listener = SeqpacketListener::open(&path, &UnixListenOptions::default())?;
+        let first = Seqpacket::connect(&path, &UnixConnectOptions::default(), &options, PATIENCE)?;
+        let second = listener.accept(&options, PATIENCE)?;
+        first.send(GREETING, PATIENCE)?;
+        let mut arrived = [0; GREETING.len()];
+        second.receive(&mut arrived, PATIENCE)?;
+        require_same(&arrived)
+    }
+    availability(trial())
+}
+
+pub(super) fn udp() -> Availability {
+    fn trial() -> Result<()> {
+        let receiver = UdpSocket::open(None, 0, &UdpOptions::default())?;
+        let sender = UdpSocket::open(None, 0, &UdpOptions::default())?;
+        sender.send_to(&receiver.address()?, GREETING, PATIENCE)?;
+        let mut arrived = [0; GREETING.len()];
+        receiver.receive(&mut arrived, PATIENCE)?;
+        require_same(&arrived)
+    }
+    availability(trial())
+}
+
+pub(super) fn descriptors() -> Availability {
+    fn trial() -> Result<()> {
+        let (first, second) = crate::stream::UnixStream::pair()?;
+        let (reader, writer) = crate::stream::pipe()?;
+        first.send_descriptors(b"d", &[writer.as_fd()], PATIENCE)?;
+        let Some(passed) = second.receive_descriptors(&mut [0], 1, PATIENCE)?.1.pop() else {
+            return Err(wrong("no descriptor arrived"));
+        };
+        pass(&adopt(passed)?, &reader)
     }
     availability(trial())
 }
