@@ -34,6 +34,11 @@ const MECHANISMS: &[&str] = &[
     "signal",
     "process-exit",
     "pipeline",
+    "file-lock",
+    "flock",
+    "record-lock",
+    "file-replace",
+    "file-append",
 ];
 
 fn unipc(arguments: &[&str]) -> Command {

@@ -7,6 +7,7 @@
 //! Each round is also done by the raw calls of the C library, by both processes: what the library costs is a ratio within one run.
 
 mod events;
+mod files;
 mod messages;
 mod raw;
 mod raw_sockets;
@@ -174,6 +175,9 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "signal" => events::signal(stage),
         "process-exit" => events::process_exit(stage),
         "pipeline" => events::pipeline(stage),
+        "file-lock" | "flock" | "record-lock" => files::lock(stage, mechanism),
+        "file-replace" => files::replaced(stage),
+        "file-append" => files::appended(stage),
         other => Err(format!("there is no demonstration of {other}").into()),
     }
 }
@@ -207,6 +211,9 @@ pub fn run_peer(arguments: &PeerArguments) -> u8 {
         ("exit", []) => Ok(()),
         ("wait", []) => sync::wait_to_be_killed(),
         ("pipeline", []) => events::peer_of_pipeline(),
+        ("lock", [name, path, times]) => files::peer_of_lock(name, path, times),
+        ("file-replace", [there, back]) => files::peer_of_replaced(there, back),
+        ("file-append", [there, back, raw_there, raw_back]) => files::peer_of_appended(there, back, raw_there, raw_back),
         _ => Err("these are no arguments of a demonstration's second process".into()),
     };
     match outcome {
@@ -269,7 +276,7 @@ fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
     }
     let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
     print(&format!(
-        "\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}, of mutex and semaphore-recover: taking and giving back\n\
+        "\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}, of locks and semaphore-recover: taking and giving back, of file-replace: one replacement\n\
          raw: the same by bare calls of the C library, in the same rounds; that of semaphore-recover loses the unit of a dead process",
         results.len(),
         results.len() - failed

@@ -5,9 +5,11 @@
 
 use std::ffi::{CStr, CString};
 use std::io::{Error, ErrorKind, IoSlice, Result};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use unipc::file::lock::LockKind;
 
 use super::PATIENCE;
 
@@ -373,6 +375,90 @@ impl Semaphore {
         // SAFETY: a semaphore, and a time.
         while unsafe { libc::sem_timedwait(self.0, &deadline) } != 0 {
             retry()?;
+        }
+        Ok(())
+    }
+}
+
+/// Locks a file and unlocks it, as the kind says, without waiting.
+pub(super) fn lock_and_unlock(file: BorrowedFd<'_>, kind: LockKind) -> Result<()> {
+    let fd = file.as_raw_fd();
+    if kind == LockKind::Flock {
+        for how in [libc::LOCK_EX | libc::LOCK_NB, libc::LOCK_UN] {
+            // SAFETY: flock takes integers.
+            check(unsafe { libc::flock(fd, how) })?;
+        }
+        return Ok(());
+    }
+    let command = if kind == LockKind::Ofd { libc::F_OFD_SETLK } else { libc::F_SETLK };
+    for what in [libc::F_WRLCK, libc::F_UNLCK] {
+        // SAFETY: zero bytes are a request for all of the file.
+        let mut request: libc::flock = unsafe { std::mem::zeroed() };
+        request.l_type = what as libc::c_short;
+        // SAFETY: the request is valid to read.
+        check(unsafe { libc::fcntl(fd, command, &request) })?;
+    }
+    Ok(())
+}
+
+/// A new file of this content, renamed over the old one.
+pub(super) fn replace(path: &CStr, temporary: &CStr, data: &[u8]) -> Result<()> {
+    let file = open(temporary, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)?;
+    End { descriptor: file.as_fd(), is_socket: false }.write_all(data)?;
+    // SAFETY: both paths are NUL-terminated.
+    check(unsafe { libc::rename(temporary.as_ptr(), path.as_ptr()) }).map(drop)
+}
+
+fn open(path: &CStr, flags: libc::c_int) -> Result<OwnedFd> {
+    // SAFETY: the path is NUL-terminated.
+    let fd = check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o600 as libc::c_uint) })?;
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A file that is appended to under a flock, and read by one who is woken by inotify.
+pub(super) struct Log {
+    path: CString,
+    file: OwnedFd,
+    watch: OwnedFd,
+    at: libc::off_t,
+}
+
+impl Log {
+    pub(super) fn open(path: &str) -> Result<Log> {
+        let path = CString::new(path)?;
+        let file = open(&path, libc::O_RDWR | libc::O_CREAT)?;
+        // SAFETY: inotify_init1 takes an integer.
+        let raw = check(unsafe { libc::inotify_init1(libc::IN_CLOEXEC) })?;
+        // SAFETY: the kernel has just given us this descriptor.
+        let watch = unsafe { OwnedFd::from_raw_fd(raw) };
+        // SAFETY: the path is NUL-terminated.
+        check(unsafe { libc::inotify_add_watch(watch.as_raw_fd(), path.as_ptr(), libc::IN_MODIFY) })?;
+        Ok(Log { path, file, watch, at: 0 })
+    }
+
+    /// Opened each time, since the file may have been renamed.
+    pub(super) fn append(&self, record: &[u8]) -> Result<()> {
+        let file = open(&self.path, libc::O_WRONLY | libc::O_APPEND)?;
+        // SAFETY: flock takes integers.
+        check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) })?;
+        End { descriptor: file.as_fd(), is_socket: false }.write_all(record)
+    }
+
+    /// What is next, all of the buffer.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<()> {
+        let mut done = 0;
+        while done < buffer.len() {
+            let rest = &mut buffer[done..];
+            // SAFETY: the rest is valid to write to.
+            let count = unsafe { libc::pread(self.file.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len(), self.at) };
+            let count = usize::try_from(count).map_err(|_| Error::last_os_error())?;
+            (done, self.at) = (done + count, self.at + count as libc::off_t);
+            let mut events = [0u8; 4096];
+            // SAFETY: the events are valid to write to.
+            if count == 0 && unsafe { libc::read(self.watch.as_raw_fd(), events.as_mut_ptr().cast(), events.len()) } < 0 {
+                retry()?;
+            }
         }
         Ok(())
     }

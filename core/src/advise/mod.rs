@@ -6,6 +6,7 @@
 //! version number of the kernel says nothing about a sandbox that refuses the call.
 
 mod event;
+mod file;
 mod memory;
 mod message;
 mod probe;
@@ -166,7 +167,8 @@ impl Mechanism {
 }
 
 /// All of them, by their shapes.
-static TABLES: &[&[Mechanism]] = &[stream::MECHANISMS, message::MECHANISMS, memory::MECHANISMS, sync::MECHANISMS, event::MECHANISMS];
+static TABLES: &[&[Mechanism]] =
+    &[stream::MECHANISMS, message::MECHANISMS, memory::MECHANISMS, sync::MECHANISMS, event::MECHANISMS, file::MECHANISMS];
 
 /// Every mechanism that this library has, in the order of their shapes.
 pub fn mechanisms() -> impl Iterator<Item = &'static Mechanism> {

@@ -9,6 +9,8 @@ use super::Availability;
 use crate::error::{Context, Error, Result};
 use crate::event::signal::{self, Target};
 use crate::event::{Clock, EventCounter, EventCounterOptions, ExitStatus, ProcessExit, Timer};
+use crate::file::exchange::{AppendOptions, Durability, Follower, FollowerOptions, ReplaceOptions, append, replace};
+use crate::file::lock::{FileLock, FileLockOptions, LockKind, LockMode};
 use crate::memory::{Access, Memory, MemoryOptions, Seals};
 use crate::message::{
     DatagramOptions, Mq, MqOptions, Seqpacket, SeqpacketListener, SeqpacketOptions, SysvQueue, SysvQueueOptions, UdpOptions, UdpSocket,
@@ -335,4 +337,70 @@ pub(super) fn pipeline() -> Availability {
         if statuses.iter().all(|status| *status == ExitStatus::Exited(0)) { Ok(()) } else { Err(wrong("a stage has failed")) }
     }
     availability(trial())
+}
+
+/// One handle keeps another out; a process does not keep itself out of a record lock.
+fn lock_of(kind: LockKind) -> Availability {
+    let trial = || {
+        let path = temporary_path("lock")?;
+        let options = FileLockOptions { kind, ..Default::default() };
+        let outcome = FileLock::open_or_create(&path, &options).and_then(|first| {
+            let second = FileLock::open(&path, &options)?;
+            let _held = first.lock(LockMode::Exclusive, PATIENCE)?;
+            match second.lock(LockMode::Shared, Wait::NEVER) {
+                Err(error) if error.is(nix::errno::Errno::EAGAIN) => Ok(()),
+                Err(error) => Err(error),
+                Ok(_) if kind == LockKind::Record => Ok(()),
+                Ok(_) => Err(wrong("two held the file at once")),
+            }
+        });
+        crate::name::unlink(&path).during_on(OPERATION, &path)?;
+        outcome
+    };
+    availability(trial())
+}
+
+pub(super) fn file_lock() -> Availability {
+    lock_of(LockKind::Ofd)
+}
+
+pub(super) fn flock() -> Availability {
+    lock_of(LockKind::Flock)
+}
+
+pub(super) fn record_lock() -> Availability {
+    lock_of(LockKind::Record)
+}
+
+pub(super) fn file_replace() -> Availability {
+    fn trial() -> Result<()> {
+        let path = temporary_path("file")?;
+        let options = ReplaceOptions { durability: Durability::Nothing, ..Default::default() };
+        replace(&path, b"old", &options)?;
+        let outcome = replace(&path, GREETING, &options)
+            .and_then(|()| std::fs::read(&path).during_on(OPERATION, &path))
+            .and_then(|content| require_same(&content));
+        crate::name::unlink(&path).during_on(OPERATION, &path)?;
+        outcome
+    }
+    availability(trial())
+}
+
+/// Without inotify a follower probes.
+pub(super) fn file_append() -> Availability {
+    fn trial() -> Result<bool> {
+        let path = temporary_path("log")?;
+        append(&path, GREETING, &AppendOptions::default(), PATIENCE)?;
+        let outcome = Follower::open(&path, &FollowerOptions::default()).and_then(|mut follower| {
+            require_same(&follower.receive_vec(PATIENCE)?.0)?;
+            Ok(follower.fd().is_ok())
+        });
+        crate::name::unlink(&path).during_on(OPERATION, &path)?;
+        outcome
+    }
+    match trial() {
+        Ok(true) => Availability::Supported,
+        Ok(false) => Availability::Emulated("readers probe: inotify is not to be had".to_owned()),
+        Err(error) => Availability::Unavailable(error.to_string()),
+    }
 }
