@@ -157,6 +157,14 @@ impl OwnedName {
         &self.path
     }
 
+    /// Removes the name now, if it still is its maker's.
+    pub(crate) fn remove(&self) {
+        if self.birth.is_some_and(Birth::is_here) {
+            // Nobody is left to tell if the directory does not let us.
+            let _ = unlink_if_same(&self.path, self.identity);
+        }
+    }
+
     /// Leaves the name where it is, for good.
     pub(crate) fn keep(mut self) {
         self.birth = None;
@@ -165,10 +173,7 @@ impl OwnedName {
 
 impl Drop for OwnedName {
     fn drop(&mut self) {
-        if self.birth.is_some_and(Birth::is_here) {
-            // Nobody is left to tell if the directory does not let us.
-            let _ = unlink_if_same(&self.path, self.identity);
-        }
+        self.remove();
     }
 }
 

@@ -210,12 +210,17 @@ pub struct Deadline<'a> {
     at: Option<i64>,
     next_pause: i64,
     has_slept: bool,
+    /// How many bytes have passed since the clock was last looked at.
+    unlooked: usize,
 }
+
+/// How many bytes may pass before a call that never has to sleep looks at the clock all the same.
+pub(crate) const PIECE: usize = 4 << 20;
 
 impl<'a> Deadline<'a> {
     /// The deadline of one call of `operation`. The clock starts at the first sleep.
     pub fn new(operation: &'static str, wait: impl Into<Wait<'a>>) -> Deadline<'a> {
-        Deadline { operation, wait: wait.into(), at: None, next_pause: 50_000, has_slept: false }
+        Deadline { operation, wait: wait.into(), at: None, next_pause: 50_000, has_slept: false, unlooked: 0 }
     }
 
     /// What the call does, for its errors.
@@ -258,6 +263,21 @@ impl<'a> Deadline<'a> {
             return Err(Error::os(self.operation, Errno::ETIMEDOUT));
         }
         Ok(Some(at - now))
+    }
+
+    /// Notes that bytes have passed: a peer who is always ready must not put the end of the wait off.
+    pub(crate) fn passed(&mut self, bytes: usize) {
+        self.unlooked = self.unlooked.saturating_add(bytes);
+    }
+
+    /// Fails as [`remaining`](Deadline::remaining) does, after every [`PIECE`] that has passed; never for a caller who does not wait anyway.
+    #[inline]
+    pub(crate) fn look(&mut self) -> Result<()> {
+        if self.unlooked < PIECE || self.never_waits() {
+            return Ok(());
+        }
+        self.unlooked = 0;
+        self.remaining().map(drop)
     }
 
     /// Sleeps until `descriptor` is ready for `events` (`POLLIN`, `POLLOUT`), or has hung up.

@@ -5,6 +5,7 @@ mod support;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -653,5 +654,28 @@ fn a_descriptor_from_elsewhere_is_mapped_or_given_back() {
         }
         assert_eq!(memory.size(), 100);
         memory.resize(100).unwrap();
+    });
+}
+
+#[test]
+fn what_nobody_holds_can_be_given_back() {
+    contained(|names| {
+        let name = names.name("growing");
+        let mut memory = Memory::create(&name, &MemoryOptions { temporary: true, ..sized(4096) }).unwrap();
+        let held = Arc::clone(memory.mapping());
+        // The draft's name is the inode's, so it is counted by that.
+        let inode = std::fs::metadata(format!("/dev/shm/{name}")).unwrap().ino().to_string();
+        let is_ours = |line: &&str| line.split_whitespace().nth(4) == Some(&inode);
+        let count = || std::fs::read_to_string("/proc/self/maps").unwrap().lines().filter(is_ours).count();
+        for pages in 2..10 {
+            memory.resize(4096 * pages).unwrap();
+        }
+        assert_eq!(count(), 9);
+        memory.release_earlier();
+        assert_eq!(count(), 2);
+        assert_eq!(held.len(), 4096);
+        drop(held);
+        memory.release_earlier();
+        assert_eq!(count(), 1);
     });
 }

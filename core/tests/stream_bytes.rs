@@ -490,3 +490,21 @@ fn what_a_fifo_cannot_a_pipe_still_can() {
     let after = std::fs::read_dir("/proc/self/fd").unwrap().count();
     assert_eq!(after - before, if has_calls_with_flags() { 0 } else { 2 });
 }
+
+#[test]
+fn a_source_that_always_is_ready_does_not_put_the_end_off() {
+    let _alone = Alone::new();
+    let zeros = ByteStream::adopt(OwnedFd::from(std::fs::File::open("/dev/zero").unwrap())).unwrap();
+    let mut buffer = vec![0; 2 << 30];
+    let start = std::time::Instant::now();
+    let late = zeros.read_exact_within(&mut buffer, Duration::from_millis(20)).unwrap_err();
+    assert!(late.is(Errno::ETIMEDOUT) && late.transferred() > 0 && start.elapsed() < HANG, "{late}");
+    // Who does not wait gets all that is there.
+    zeros.read_exact_within(&mut buffer[..32 << 20], Wait::NEVER).unwrap();
+    let null = ByteStream::adopt(OwnedFd::from(std::fs::File::options().write(true).open("/dev/null").unwrap())).unwrap();
+    let counts = std::sync::atomic::AtomicUsize::new(0);
+    let is_wanted = || counts.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2;
+    let given_up = null.write_all_within(&buffer[..64 << 20], Wait::FOREVER.while_wanted(&is_wanted)).unwrap_err();
+    let asked = counts.into_inner();
+    assert!(given_up.is(Errno::EINTR) && asked == 3 && given_up.transferred() == 16 << 20, "{given_up} {asked}");
+}

@@ -246,3 +246,47 @@ fn behind_a_message_that_was_cut_off_nothing_is_sent() {
         assert!(error.is(Errno::EPIPE) && error.to_string().contains("cut off"), "{error}");
     }
 }
+
+#[test]
+fn one_limit_holds_for_header_and_body() {
+    let _alone = Alone::new();
+    let (receiver, feeder) = fed(0);
+    let feeding = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(160));
+        feeder.write_all_within(&100u32.to_be_bytes(), HANG).unwrap();
+        std::thread::sleep(Duration::from_millis(160));
+        feeder.write_all_within(&[7; 100], HANG).unwrap();
+        feeder
+    });
+    let start = std::time::Instant::now();
+    assert!(receiver.receive_cow(&mut [0; 10], Duration::from_millis(200)).unwrap_err().is(Errno::ETIMEDOUT));
+    assert!(start.elapsed() < Duration::from_millis(310), "{:?}", start.elapsed());
+    // Nothing is lost by that, and either room will do.
+    assert_eq!(receiver.receive_cow(&mut [0; 10], HANG).unwrap(), [7; 100].as_slice());
+    let feeder = feeding.join().unwrap();
+    feeder.write_all_within(&[0, 0, 0, 1, 9], HANG).unwrap();
+    assert!(matches!(receiver.receive_cow(&mut [0; 10], HANG).unwrap(), std::borrow::Cow::Borrowed([9])));
+}
+
+#[test]
+fn a_child_is_told_that_its_parent_was_in_the_middle() {
+    let _alone = Alone::new();
+    let (receiver, feeder) = fed(0);
+    let stop = Stop::new().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| receiver.receive(&mut [0; 10], &stop).unwrap_err());
+        while receiver.receive(&mut [], Wait::NEVER).unwrap_err().is(Errno::EAGAIN) {
+            std::thread::yield_now();
+        }
+        let child = Child::fork(|| {
+            let refused = receiver.receive(&mut [0; 10], HANG).unwrap_err();
+            let sent = receiver.send(b"from the child", HANG);
+            i32::from(!refused.is_failure(Failure::Forked) || sent.is_err())
+        });
+        assert_eq!(child.wait(), 0);
+        assert!(receiver.receive(&mut [0; 10], HANG).unwrap_err().is(Errno::EBUSY));
+        stop.request();
+        assert!(waiting.join().unwrap().is(Errno::ECANCELED));
+    });
+    assert_eq!(framed(feeder).receive_vec(HANG).unwrap(), b"from the child");
+}

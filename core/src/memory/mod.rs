@@ -306,6 +306,17 @@ impl Memory {
         name::unlink(&path(OPERATION, name)?).during_on(OPERATION, name)
     }
 
+    /// Removes the name of a temporary one now, as dropping the handle does, and lets it be used on: for the end of a process, whose threads may still
+    /// have it.
+    pub fn remove_temporary(&self) {
+        if let Some(name) = &self.temporary {
+            name.remove();
+        }
+        if let Object::Sysv(segment) = &self.object {
+            segment.remove_temporary();
+        }
+    }
+
     /// Whether this handle made the object.
     pub fn was_created(&self) -> bool {
         self.was_created
@@ -377,6 +388,12 @@ impl Memory {
         self.settle_again(OPERATION, &fresh)?;
         self.replace_mapping(fresh);
         Ok(())
+    }
+
+    /// Unmaps what is left from before changes of size and nobody holds an `Arc` of ([`Memory::mapping`]). For those who hold one wherever they keep
+    /// an address; else every address from before stays valid.
+    pub fn release_earlier(&mut self) {
+        self.earlier.retain(|mapping| Arc::strong_count(mapping) > 1);
     }
 
     /// Does to a further mapping what was asked for the first.

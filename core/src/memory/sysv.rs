@@ -72,6 +72,12 @@ pub(super) struct Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
+        self.remove_temporary();
+    }
+}
+
+impl Segment {
+    pub(super) fn remove_temporary(&self) {
         if self.remover.is_some_and(Birth::is_here) {
             // Another may have removed it, and nobody is left to tell.
             let _ = remove(self.identifier);

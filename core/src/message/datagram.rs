@@ -190,6 +190,13 @@ pub enum Datagram {
 }
 
 impl Datagram {
+    /// Removes the path now, as dropping the socket does, and lets it be used on: for the end of a process, whose threads may still have it.
+    pub fn remove_temporary(&self) {
+        if let Datagram::Unix(UnixDatagram { path: Some(path), .. }) = self {
+            path.remove();
+        }
+    }
+
     /// Takes over a datagram socket. What is refused is given back, with [`Failure::WrongKind`].
     pub fn adopt(descriptor: OwnedFd, options: &DatagramOptions) -> std::result::Result<Datagram, (OwnedFd, Error)> {
         let looked_at = socket::require(ADOPT, descriptor.as_fd(), libc::SOCK_DGRAM, false)

@@ -156,6 +156,14 @@ impl Mq {
         }
     }
 
+    /// Removes the name of a temporary one now, as dropping the handle does, and lets it be used on: for the end of a process, whose threads may still
+    /// have it.
+    pub fn remove_temporary(&self) {
+        if let Some(temporary) = &self.temporary {
+            temporary.remove();
+        }
+    }
+
     /// Removes the name. Who has the queue open goes on using it.
     pub fn unlink(name: &str) -> Result<()> {
         const OPERATION: &str = "unlink message queue";
@@ -377,14 +385,20 @@ struct Temporary {
     birth: Option<Birth>,
 }
 
-impl Drop for Temporary {
-    fn drop(&mut self) {
+impl Temporary {
+    fn remove(&self) {
         // SAFETY: the handle's descriptor is open until after this.
         let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
         if self.birth.is_some_and(Birth::is_here) && status(descriptor).is_ok_and(|status| status.st_nlink > 0) {
             // Nobody is left to tell.
             let _ = unlink(&self.name);
         }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 

@@ -63,6 +63,11 @@ impl SeqpacketListener {
         }
     }
 
+    /// Removes the path now, as dropping the listener does, and lets it listen on: for the end of a process, whose threads may still have it.
+    pub fn remove_temporary(&self) {
+        self.0.remove_path();
+    }
+
     /// Where it listens: `/path` or `@name`.
     pub fn address(&self) -> Result<String> {
         self.0.address()

@@ -434,6 +434,13 @@ impl SysvQueue {
 
 impl Drop for SysvQueue {
     fn drop(&mut self) {
+        self.remove_temporary();
+    }
+}
+
+impl SysvQueue {
+    /// Removes a temporary one now, as dropping the handle does: for the end of a process, whose threads may still have it.
+    pub fn remove_temporary(&self) {
         if self.temporary.is_some_and(Birth::is_here) {
             // An identifier is never another queue's. Nobody is left to tell if it is gone.
             let _ = control(self.id, libc::IPC_RMID, std::ptr::null_mut());

@@ -70,6 +70,12 @@ impl Listening {
         }
     }
 
+    pub(crate) fn remove_path(&self) {
+        if let Some(name) = &self.path {
+            name.remove();
+        }
+    }
+
     /// The path stays. The descriptor is blocking, as programs expect; an adopted one is as it was.
     pub(crate) fn into_descriptor(self) -> OwnedFd {
         if let Some(name) = self.path {

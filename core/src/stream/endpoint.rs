@@ -23,7 +23,7 @@ use nix::errno::Errno;
 use crate::descriptor::{self, reopen};
 use crate::error::{Context, Error, Failure, Result, check};
 use crate::name;
-use crate::wait::{Deadline, Wait, is_ready};
+use crate::wait::{Deadline, PIECE, Wait, is_ready};
 
 /// The most buffers of one system call: `UIO_MAXIOV`.
 const MOST_BUFFERS: usize = 1024;
@@ -172,15 +172,22 @@ impl Endpoint {
         self.transfer(WRITE, wait, libc::POLLOUT, |may_sleep| self.write_once(parts, may_sleep))
     }
 
-    /// [`read`](Endpoint::read) as a part of a longer call.
+    /// [`read`](Endpoint::read) as a part of a longer call, in pieces: one call of the kernel goes on for as long as there is something to read.
     pub(crate) fn read_until(&self, buffer: &mut [u8], deadline: &mut Deadline<'_>) -> Result<usize> {
-        let buffers = &mut [IoSliceMut::new(buffer)];
-        self.transfer_until(deadline, libc::POLLIN, |may_sleep| self.read_once(buffers, may_sleep))
+        let length = buffer.len().min(PIECE);
+        let buffers = &mut [IoSliceMut::new(&mut buffer[..length])];
+        deadline.look()?;
+        let count = self.transfer_until(deadline, libc::POLLIN, |may_sleep| self.read_once(buffers, may_sleep))?;
+        deadline.passed(count);
+        Ok(count)
     }
 
     /// [`write_vectored`](Endpoint::write_vectored) as a part of a longer call.
     pub(crate) fn write_until(&self, parts: &[IoSlice<'_>], deadline: &mut Deadline<'_>) -> Result<usize> {
-        self.transfer_until(deadline, libc::POLLOUT, |may_sleep| self.write_once(parts, may_sleep))
+        deadline.look()?;
+        let count = self.transfer_until(deadline, libc::POLLOUT, |may_sleep| self.write_once(parts, may_sleep))?;
+        deadline.passed(count);
+        Ok(count)
     }
 
     /// Fills the buffer. [`Failure::End`] if nothing comes any more, [`Failure::Truncated`] if the end comes in the middle.
@@ -233,7 +240,7 @@ impl Endpoint {
     fn write_rest(&self, data: &[u8], mut done: usize, wait: Wait<'_>) -> Result<()> {
         let mut deadline = Deadline::new(WRITE_WHOLE, wait);
         while done < data.len() {
-            let attempt = self.write_until(&[IoSlice::new(&data[done..])], &mut deadline);
+            let attempt = self.write_until(&[piece(&data[done..])], &mut deadline);
             done += attempt.map_err(|error| error.after(done))?;
         }
         Ok(())
@@ -486,6 +493,11 @@ fn write_pipe_in_small(raw: c_int, parts: &[IoSlice<'_>]) -> std::result::Result
     }
     let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
     write_pipe(raw, &[IoSlice::new(&first[..first.len().min(libc::PIPE_BUF)])], 0)
+}
+
+/// What a call of the kernel is given of data that may be long.
+pub(crate) fn piece(data: &[u8]) -> IoSlice<'_> {
+    IoSlice::new(&data[..data.len().min(PIECE)])
 }
 
 #[inline]

@@ -4,19 +4,24 @@
 //! header claims. A wait that runs out in the middle of a message loses nothing: the next call goes on where it stopped. Never is more read than
 //! the current message, so the descriptor stays readable while there is something to receive.
 //!
-//! One thread may send while another receives. Two in one direction at once would mix their messages: the second is refused, with `EBUSY`.
+//! One thread may send while another receives. Two in one direction at once would mix their messages: the second is refused, with `EBUSY`. In a child made
+//! by `fork` while a thread of the parent was in the middle of a message, that direction is refused for good, as [`Failure::Forked`].
 //!
 //! On the wire: the length in four bytes, most significant first, then that many bytes. A length of zero is an empty message.
 
+use std::borrow::Cow;
 use std::io::IoSlice;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
 use super::ByteStream;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, piece};
 use crate::error::{Error, Failure, Result};
+use crate::process::Birth;
 use crate::wait::{Deadline, Wait};
 
 const SEND: &str = "send framed message";
@@ -55,8 +60,16 @@ impl FrameLimit {
 pub struct Framed {
     stream: ByteStream,
     largest: usize,
-    incoming: Mutex<Incoming>,
-    outgoing: Mutex<Outgoing>,
+    incoming: Direction<Incoming>,
+    outgoing: Direction<Outgoing>,
+}
+
+/// What is known of one direction, for one call at a time.
+#[derive(Debug, Default)]
+struct Direction<T> {
+    /// The process whose call is at it, 0 for none. In a child, a thread of the parent is at it for ever.
+    holder: AtomicU64,
+    state: Mutex<T>,
 }
 
 /// The part of a message that has arrived.
@@ -82,7 +95,7 @@ struct Outgoing {
 impl Framed {
     /// Frames a stream. No message may be larger than `largest` bytes, in either direction.
     pub fn new(stream: ByteStream, largest: FrameLimit) -> Framed {
-        Framed { stream, largest: largest.0, incoming: Mutex::default(), outgoing: Mutex::default() }
+        Framed { stream, largest: largest.0, incoming: Direction::default(), outgoing: Direction::default() }
     }
 
     /// Sends a message.
@@ -91,7 +104,7 @@ impl Framed {
     /// [`send`](Framed::send) or [`flush`](Framed::flush), before anything else.
     ///
     /// Errors: `EMSGSIZE` above the limit; `EAGAIN`, `ETIMEDOUT`, `ECANCELED`, and then nothing of the message went out; `EPIPE`, `ECONNRESET`; `EBUSY`
-    /// while another thread sends.
+    /// while another thread sends; [`Failure::Forked`] if one of the parent process did.
     pub fn send<'a>(&self, message: &[u8], wait: impl Into<Wait<'a>>) -> Result<()> {
         if message.len() > self.largest {
             let remedy = format!("the message has {} bytes, the limit is {}", message.len(), self.largest);
@@ -107,7 +120,7 @@ impl Framed {
         while sent < total {
             let head = &header[sent.min(HEADER)..];
             let body = &message[sent.saturating_sub(HEADER)..];
-            match self.stream.endpoint.write_until(&[IoSlice::new(head), IoSlice::new(body)], &mut deadline) {
+            match self.stream.endpoint.write_until(&[IoSlice::new(head), piece(body)], &mut deadline) {
                 Ok(count) => sent += count,
                 Err(error) if sent == 0 => return Err(error),
                 Err(error) if error.is_end_of_wait() => return outgoing.keep(head, body),
@@ -130,7 +143,7 @@ impl Framed {
     ///
     /// Errors: [`Failure::End`] between messages, [`Failure::Truncated`] inside one; `EMSGSIZE` if the buffer is too small: the message stays, and
     /// [`next_size`](Framed::next_size) says how large it is; `EBADMSG` if it is above the limit, and then for ever, since where the next one
-    /// begins is not known; `EAGAIN`, `ETIMEDOUT`, `ECANCELED`; `EBUSY` while another thread receives.
+    /// begins is not known; `EAGAIN`, `ETIMEDOUT`, `ECANCELED`; `EBUSY` while another thread receives, [`Failure::Forked`] if one of the parent process did.
     pub fn receive<'a>(&self, buffer: &mut [u8], wait: impl Into<Wait<'a>>) -> Result<usize> {
         let mut incoming = claim(RECEIVE, &self.incoming)?;
         let mut deadline = Deadline::new(RECEIVE, wait);
@@ -151,6 +164,19 @@ impl Framed {
         incoming.receive_vec(&self.stream.endpoint, length, &mut deadline)
     }
 
+    /// Receives a message into a buffer, or into a new vector if it does not fit, within one wait. Errors as [`receive`](Framed::receive).
+    pub fn receive_cow<'a, 'b>(&self, buffer: &'b mut [u8], wait: impl Into<Wait<'a>>) -> Result<Cow<'b, [u8]>> {
+        let mut incoming = claim(RECEIVE, &self.incoming)?;
+        let mut deadline = Deadline::new(RECEIVE, wait);
+        let length = incoming.receive_header(&self.stream.endpoint, self.largest, &mut deadline)?;
+        if length > buffer.len() {
+            return incoming.receive_vec(&self.stream.endpoint, length, &mut deadline).map(Cow::Owned);
+        }
+        let buffer = &mut buffer[..length];
+        incoming.receive_body(&self.stream.endpoint, buffer, &mut deadline)?;
+        Ok(Cow::Borrowed(buffer))
+    }
+
     /// The size of the message whose receiving has begun, for instance after `EMSGSIZE`. `None` also while another thread receives.
     pub fn next_size(&self) -> Option<usize> {
         claim(RECEIVE, &self.incoming).ok()?.length()
@@ -162,14 +188,46 @@ impl Framed {
     }
 }
 
-/// One direction of the stream, for one call. Who finds it taken does not wait: no timeout could end that.
-fn claim<'a, T>(operation: &'static str, direction: &'a Mutex<T>) -> Result<MutexGuard<'a, T>> {
-    match direction.try_lock() {
-        Ok(claimed) => Ok(claimed),
-        // A call that panicked has left the state of a message cut off, which the next read or write will tell.
-        Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => Err(Error::os(operation, Errno::EBUSY).hint("another thread is at it")),
+/// One direction of the stream, for one call.
+struct Claimed<'a, T> {
+    /// Given back first.
+    state: MutexGuard<'a, T>,
+    _claim: Claim<'a>,
+}
+
+struct Claim<'a>(&'a AtomicU64);
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
     }
+}
+
+impl<T> Deref for Claimed<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.state
+    }
+}
+
+impl<T> DerefMut for Claimed<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.state
+    }
+}
+
+/// Who finds the direction taken does not wait: no timeout could end that.
+fn claim<'a, T>(operation: &'static str, direction: &'a Direction<T>) -> Result<Claimed<'a, T>> {
+    let own = Birth::now().mark();
+    if let Err(holder) = direction.holder.compare_exchange(0, own, Ordering::Acquire, Ordering::Relaxed) {
+        Birth::of_mark(holder).check(operation)?;
+        return Err(Error::os(operation, Errno::EBUSY).hint("another thread is at it"));
+    }
+    let claim = Claim(&direction.holder);
+    // A call that panicked has left the state of a message cut off, which the next read or write will tell.
+    let state = direction.state.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Claimed { state, _claim: claim })
 }
 
 impl Outgoing {
@@ -190,7 +248,7 @@ impl Outgoing {
             return Err(Error::os(deadline.operation(), Errno::EPIPE).hint("an earlier message was cut off"));
         }
         while self.sent < self.rest.len() {
-            self.sent += endpoint.write_until(&[IoSlice::new(&self.rest[self.sent..])], deadline)?;
+            self.sent += endpoint.write_until(&[piece(&self.rest[self.sent..])], deadline)?;
         }
         // A message is rarely kept: the memory goes with it.
         if self.sent != 0 {

@@ -185,6 +185,14 @@ impl Listener {
         }
     }
 
+    /// Removes the path now, as dropping the listener does, and lets it listen on: for the end of a process, whose threads may still have it.
+    pub fn remove_temporary(&self) {
+        match self {
+            Listener::Unix(listener) => listener.remove_temporary(),
+            Listener::Tcp(_) => {}
+        }
+    }
+
     /// Where it listens: `/path`, `@name`, `127.0.0.1:80`, `[::1]:80`.
     pub fn address(&self) -> Result<String> {
         match self {

@@ -44,6 +44,11 @@ impl UnixListener {
         self.0.accept("accept on Unix socket", wait.into()).map(UnixStream::of)
     }
 
+    /// Removes the path now, as dropping the listener does, and lets it listen on: for the end of a process, whose threads may still have it.
+    pub fn remove_temporary(&self) {
+        self.0.remove_path();
+    }
+
     /// Where it listens: `/path` or `@name`.
     pub fn address(&self) -> Result<String> {
         self.0.address()

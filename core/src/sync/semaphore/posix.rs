@@ -70,8 +70,7 @@ pub struct PosixSemaphoreStatus {
 #[derive(Debug)]
 pub struct PosixSemaphore {
     mapping: Mapping,
-    /// Held for its drop.
-    _temporary: Option<OwnedName>,
+    temporary: Option<OwnedName>,
 }
 
 impl PosixSemaphore {
@@ -86,7 +85,7 @@ impl PosixSemaphore {
         initialise(&mapping, OPERATION, options.value)?;
         let identity = draft.identity().during_on(OPERATION, name)?;
         draft.publish(&path).during_on(OPERATION, name)?;
-        Ok(PosixSemaphore { mapping, _temporary: options.temporary.then(|| OwnedName::new(path, identity)) })
+        Ok(PosixSemaphore { mapping, temporary: options.temporary.then(|| OwnedName::new(path, identity)) })
     }
 
     /// Opens a semaphore that exists.
@@ -112,6 +111,14 @@ impl PosixSemaphore {
                 Err(error) if error.is(Errno::EEXIST) => {}
                 other => return other,
             }
+        }
+    }
+
+    /// Removes the name of a temporary one now, as dropping the handle does, and lets it be used on: for the end of a process, whose threads may still
+    /// have it.
+    pub fn remove_temporary(&self) {
+        if let Some(name) = &self.temporary {
+            name.remove();
         }
     }
 
@@ -223,7 +230,7 @@ fn open(operation: &'static str, name: &str, path: &str, any_owner: bool) -> Res
     let (descriptor, status) = open_object(operation, path, name, Access::ReadWrite, any_owner)?;
     check_size(operation, name, &status)?;
     let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadWrite).during_on(operation, name)?;
-    Ok(PosixSemaphore { mapping, _temporary: None })
+    Ok(PosixSemaphore { mapping, temporary: None })
 }
 
 fn check_size(operation: &'static str, name: &str, status: &libc::stat) -> Result<()> {
