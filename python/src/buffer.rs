@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use pyo3::{PyTraverseError, PyVisit};
 
 /// Contiguous bytes of an object.
 pub(crate) struct Buffer {
@@ -18,7 +19,7 @@ pub(crate) struct Buffer {
 /// What keeps the bytes where they are.
 enum Lent {
     /// A bytes object: it needs no more than to live.
-    Bytes { _object: Py<PyAny> },
+    Bytes { object: Py<PyAny> },
     /// A view of any other: released at the end.
     View(Box<ffi::Py_buffer>),
 }
@@ -32,8 +33,8 @@ impl Buffer {
     /// Bytes to read from.
     pub(crate) fn readable(object: &Bound<'_, PyAny>) -> PyResult<Buffer> {
         if let Ok(bytes) = object.cast_exact::<PyBytes>() {
-            let (bytes, _object) = (bytes.as_bytes(), object.clone().unbind());
-            return Ok(Buffer { start: bytes.as_ptr().cast_mut(), length: bytes.len(), lent: Lent::Bytes { _object } });
+            let (bytes, object) = (bytes.as_bytes(), object.clone().unbind());
+            return Ok(Buffer { start: bytes.as_ptr().cast_mut(), length: bytes.len(), lent: Lent::Bytes { object } });
         }
         Buffer::get(object, ffi::PyBUF_SIMPLE)
     }
@@ -54,6 +55,16 @@ impl Buffer {
         // Of no bytes the address may be NULL.
         let start = if view.buf.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { view.buf.cast() };
         Ok(Buffer { start, length: view.len as usize, lent: Lent::View(view) })
+    }
+
+    /// For the collector of cycles.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.lent {
+            Lent::Bytes { object } => visit.call(object),
+            Lent::View(view) if view.obj.is_null() => Ok(()),
+            // SAFETY: not NULL, and the view's own reference, which lives as long as the view; a Py has the layout of a pointer.
+            Lent::View(view) => visit.call(unsafe { &*(&raw const view.obj).cast::<Py<PyAny>>() }),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -153,7 +153,9 @@ impl Datagram {
             Some(path) => py.detach(|| UnixDatagram::open(&path, &options)),
             None => UnixDatagram::unnamed(&options),
         };
-        Ok(Datagram::of(message::Datagram::Unix(socket.raise(py)?)))
+        let datagram = Datagram::of(message::Datagram::Unix(socket.raise(py)?));
+        datagram.handle.remove_at_exit(py)?;
+        Ok(datagram)
     }
 
     /// Two Unix datagram sockets that send to each other, for a process and its child. Source: socketpair(2).

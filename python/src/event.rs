@@ -94,12 +94,13 @@ impl EventFd {
     }
 }
 
-/// Seconds as the core has them; less than zero is zero.
+/// Seconds as the core has them; less than zero is zero, and a part of a nanosecond a whole one: zero would be none.
 fn seconds(seconds: f64) -> PyResult<Duration> {
     if seconds.is_nan() {
         return Err(invalid("a time is a number of seconds"));
     }
-    Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| invalid("the time is too far"))
+    let time = Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| invalid("the time is too far"))?;
+    Ok(if seconds > 0.0 { time.max(Duration::from_nanos(1)) } else { time })
 }
 
 /// A timer that is a descriptor. Expirations that nobody took are counted.

@@ -12,7 +12,7 @@ use unipc::wait::Deadline;
 
 use crate::buffer::Buffer;
 use crate::error::{Raise, invalid};
-use crate::handle::Handle;
+use crate::handle::{Handle, until_closed};
 use crate::stream::path_text;
 use crate::wait::waiting;
 
@@ -192,8 +192,8 @@ impl FileFollower {
         slf
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.receive(py, None)
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        until_closed(py, &self.handle, self.receive(py, None))
     }
 
     /// The descriptor, which stays the object's: readable until a call with timeout=0 raises BlockingIOError. Do not read from it. Errors: Unavailable where

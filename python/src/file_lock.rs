@@ -35,8 +35,8 @@ pub(crate) struct FileLock {
 }
 
 /// A lock that is in the way.
-#[pyclass(frozen, get_all, eq, module = "unipc")]
-#[derive(PartialEq)]
+#[pyclass(frozen, get_all, eq, hash, module = "unipc")]
+#[derive(PartialEq, Hash)]
 pub(crate) struct FileLockHolder {
     /// The process; None where the kernel does not tell: of "ofd" locks, and of processes in another pid namespace.
     pid: Option<i32>,

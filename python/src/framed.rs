@@ -4,21 +4,23 @@ use std::mem::MaybeUninit;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use unipc::Wait;
 use unipc::stream::{self, FrameLimit};
-use unipc::{Errno, Wait};
 
 use crate::buffer::Buffer;
 use crate::error::{Raise, is_end};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, until_closed};
 use crate::stream::Stream;
 
 /// Messages up to this many bytes pass through the stack.
 const SMALL: usize = 4096;
 
-/// Messages on a stream of bytes: a length in four bytes, most significant first, then the bytes. Iterating receives until the end.
+/// Messages on a stream of bytes: a length in four bytes, most significant first, then the bytes. Iterating receives until the end, or until another
+/// thread closes it.
 ///
 /// It takes the stream over. largest: the limit of a message in either direction, checked before memory is taken; 0 is 16 MiB. A wait that runs out
-/// in the middle of a message loses nothing. One thread may send while another receives; a second in the same direction gets OSError with EBUSY.
+/// in the middle of a message loses nothing. One thread may send while another receives; a second in the same direction gets OSError with EBUSY, and
+/// Forked in a child that was forked meanwhile.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Framed {
     handle: Handle<stream::Framed>,
@@ -36,10 +38,11 @@ impl Framed {
     /// Sends a message. If time runs out after a part of it went out, the message counts as sent: the rest goes out with the next send or flush.
     ///
     /// Errors: OSError with EMSGSIZE above the limit; BlockingIOError, TimeoutError: nothing of it went out; BrokenPipeError, ConnectionResetError.
+    /// KeyboardInterrupt, or what else a signal's handler raises: the message counts as sent if the exception's attribute transferred is its length.
     #[pyo3(signature = (message, *, timeout=None))]
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let message = Buffer::readable(message)?;
-        self.handle.wait(py, timeout, |framed, wait| framed.send(message.bytes(), wait))
+        self.handle.wait_for(py, timeout, |()| message.len(), |framed, wait| framed.send(message.bytes(), wait))
     }
 
     /// Writes what send has kept. Errors as send.
@@ -57,13 +60,8 @@ impl Framed {
         let mut small = [const { MaybeUninit::<u8>::uninit() }; SMALL];
         // SAFETY: room for that many bytes. They are written by system calls, and read only where they have been written.
         let small = unsafe { std::slice::from_raw_parts_mut(small.as_mut_ptr().cast::<u8>(), SMALL) };
-        let received = self.handle.wait(py, timeout, |framed, wait| match framed.receive(small, wait) {
-            Ok(count) => Ok((count, Vec::new())),
-            Err(error) if error.is(Errno::EMSGSIZE) => framed.receive_vec(wait).map(|message| (0, message)),
-            Err(error) => Err(error),
-        });
-        let (count, large) = received?;
-        Ok(PyBytes::new(py, if large.is_empty() { &small[..count] } else { &large }))
+        let received = self.handle.wait(py, timeout, |framed, wait| framed.receive_cow(small, wait))?;
+        Ok(PyBytes::new(py, &received))
     }
 
     /// Receives a message into a buffer, and gives its length. Errors as receive; OSError with EMSGSIZE if the buffer is too small: the message
@@ -110,7 +108,7 @@ impl Framed {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         match self.receive(py, None) {
             Err(error) if is_end(py, &error) => Ok(None),
-            other => other.map(Some),
+            other => until_closed(py, &self.handle, other),
         }
     }
 

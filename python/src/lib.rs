@@ -62,6 +62,8 @@ mod _unipc {
     #[pymodule_export]
     use super::framed::Framed;
     #[pymodule_export]
+    use super::handle::remove_names;
+    #[pymodule_export]
     use super::listener::Listener;
     #[pymodule_export]
     use super::main;
@@ -102,6 +104,7 @@ mod _unipc {
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, PyModule>) -> PyResult<()> {
+        super::handle::watch_forks();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -3,12 +3,11 @@
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use unipc::stream::{self, TcpListener, TcpOptions, UnixListenOptions, UnixListener};
 
 use crate::error::{Raise, invalid};
-use crate::handle::{Handle, describe, fileno, reduce};
+use crate::handle::{Handle, describe, fileno, reduce, until_closed};
 use crate::stream::{Stream, adopt, path_text};
 
 /// A listening Unix or TCP socket. Iterating accepts one connection after the other, until another thread closes it.
@@ -40,7 +39,9 @@ impl Listener {
     fn open_unix(py: Python<'_>, path: PathBuf, mode: u32, group: Option<String>, backlog: u32) -> PyResult<Listener> {
         let path = path_text(path)?;
         let listener = py.detach(|| UnixListener::open(&path, &UnixListenOptions { mode, group, backlog })).raise(py)?;
-        Ok(Listener::of(stream::Listener::Unix(listener)))
+        let listener = Listener::of(stream::Listener::Unix(listener));
+        listener.handle.remove_at_exit(py)?;
+        Ok(listener)
     }
 
     /// Listens on an address and port. No host is loopback; port 0 is the system's choice, which port() tells.
@@ -116,9 +117,9 @@ impl Listener {
         fileno(&self.handle)
     }
 
-    /// Closes the listener; again is fine. Who waits in accept wakes with ValueError.
-    fn close(&self) {
-        self.handle.close();
+    /// Closes the listener; again is fine. Who waits in accept wakes with ValueError; close waits for that, so that the address is free afterwards.
+    fn close(&self, py: Python<'_>) {
+        self.handle.close_wholly(py);
     }
 
     /// Whether the listener is closed.
@@ -132,11 +133,7 @@ impl Listener {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Stream>> {
-        match self.accept(py, None) {
-            // Closed by another thread, which is how such a loop ends.
-            Err(error) if self.handle.is_closed() && error.is_instance_of::<PyValueError>(py) => Ok(None),
-            other => other.map(Some),
-        }
+        until_closed(py, &self.handle, self.accept(py, None))
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -144,9 +141,9 @@ impl Listener {
     }
 
     #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
+    fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
-        self.handle.close();
+        self.handle.close_wholly(py);
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -14,8 +14,8 @@ use unipc::memory::{self, Access, Advice, Flush, HugePages, Mapping, MemoryOptio
 use crate::atomic::{Atomic, Width};
 use crate::buffer::Buffer;
 use crate::error::{Raise, invalid};
-use crate::handle::reduce;
-use crate::stream::adopt;
+use crate::handle::{Handle, reduce};
+use crate::stream::{adopt, new_bytes};
 use crate::sysv_memory::SysvMemoryStatus;
 use crate::wait::waiting;
 
@@ -24,12 +24,16 @@ use crate::wait::waiting;
 /// It has the buffer protocol: memoryview(memory), numpy.frombuffer(memory) and ctypes' from_buffer(memory) are views without a copy. The pages stay
 /// mapped while any view lives, also after close. What others write meanwhile is seen at once; order needs a Mutex or an Atomic.
 ///
-/// A memory costs a descriptor (an anonymous one: none) and a mapping. Children made by fork have the same pages; pickling a named one opens it by
-/// its name. `with` closes it.
+/// A memory costs a descriptor (an anonymous one: none) and a mapping; a mapping that a view was made of stays until this object has gone, also behind a
+/// resize, since some users of the buffer protocol keep the object and not the view. Children made by fork have the same pages; pickling a named one
+/// opens it by its name. `with` closes it.
+///
+/// Who may write the object may make it smaller: through a view, and through read and write unless they are checked, an access behind its new end is then
+/// a fatal signal, SIGBUS.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Memory {
-    memory: Mutex<Option<memory::Memory>>,
-    /// Every mapping that a view was made of: some users of the buffer protocol keep the object and not the view.
+    handle: Handle<memory::Memory>,
+    /// Every mapping that a view was made of. Locked under the interpreter's lock alone, and never over Python code.
     exported: Mutex<Vec<Arc<Mapping>>>,
     #[pyo3(get)]
     /// The name, of a named one.
@@ -41,37 +45,52 @@ pub(crate) struct Memory {
     #[pyo3(get)]
     /// Whether this handle made the object.
     was_created: bool,
+    #[pyo3(get)]
+    /// Whether it was asked for whoever owns it.
+    any_owner: bool,
+    #[pyo3(get)]
+    /// Whether read and write go through the kernel.
+    checked: bool,
 }
+
+/// A copy of more bytes than this runs without the interpreter's lock.
+const LONG: usize = 1 << 16;
 
 impl Memory {
     fn of(memory: memory::Memory, name: Option<String>) -> Memory {
-        let (access, was_created) = (memory.mapping().access(), memory.was_created());
+        let (access, was_created, checked) = (memory.mapping().access(), memory.was_created(), memory.is_checked());
         Memory {
-            memory: Mutex::new(Some(memory)),
+            handle: Handle::new("memory", memory),
             exported: Mutex::default(),
             name,
             read_only: AtomicBool::new(access == Access::ReadOnly),
             copy_on_write: access == Access::CopyOnWrite,
             was_created,
+            any_owner: false,
+            checked,
         }
     }
 
-    /// The memory, for a call that does not wait for the interpreter's lock.
-    fn locked(&self) -> MutexGuard<'_, Option<memory::Memory>> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A copy, which may wait for a disk or for pages.
+    fn copy(&self, py: Python<'_>, length: usize, call: impl FnOnce(&memory::Memory) -> unipc::Result<()> + Send) -> PyResult<()> {
+        if length > LONG || self.checked {
+            return self.handle.long(py, call);
+        }
+        self.handle.with(py, call)
     }
 
-    fn with<R>(&self, py: Python<'_>, call: impl FnOnce(&memory::Memory) -> unipc::Result<R>) -> PyResult<R> {
-        call(self.locked().as_ref().ok_or_else(closed)?).raise(py)
-    }
-
-    fn change<R: Send>(&self, py: Python<'_>, call: impl FnOnce(&mut memory::Memory) -> unipc::Result<R> + Send) -> PyResult<R> {
-        py.detach(|| self.locked().as_mut().map(call)).ok_or_else(closed)?.raise(py)
+    /// A change of the size: what was mapped before goes, unless a view or an atomic is there.
+    fn remap(&self, py: Python<'_>, call: impl FnOnce(&mut memory::Memory) -> unipc::Result<()> + Send) -> PyResult<()> {
+        self.handle.change(py, |memory| {
+            let result = call(memory);
+            memory.release_earlier();
+            result
+        })
     }
 
     /// A mapping that stays as long as this object, whoever points into it.
-    fn export(&self) -> PyResult<Arc<Mapping>> {
-        let mapping = Arc::clone(self.locked().as_ref().ok_or_else(closed)?.mapping());
+    fn export(&self, py: Python<'_>) -> PyResult<Arc<Mapping>> {
+        let mapping = self.handle.with(py, |memory| Ok(Arc::clone(memory.mapping())))?;
         let mut exported = self.exported.lock().unwrap_or_else(PoisonError::into_inner);
         if !exported.iter().any(|known| Arc::ptr_eq(known, &mapping)) {
             exported.push(Arc::clone(&mapping));
@@ -80,17 +99,16 @@ impl Memory {
     }
 
     fn atomic(&self, py: Python<'_>, offset: usize, width: Width) -> PyResult<Atomic> {
-        // The core checks place and alignment.
-        self.with(py, |memory| match width {
-            Width::U32 | Width::I32 => memory.load_u32(offset, Ordering::Relaxed).map(drop),
-            Width::U64 | Width::I64 => memory.load_u64(offset, Ordering::Relaxed).map(drop),
+        let mapping = self.handle.with(py, |memory| {
+            // The core checks place and alignment.
+            match width {
+                Width::U32 | Width::I32 => memory.load_u32(offset, Ordering::Relaxed).map(drop)?,
+                Width::U64 | Width::I64 => memory.load_u64(offset, Ordering::Relaxed).map(drop)?,
+            }
+            Ok(Arc::clone(memory.mapping()))
         })?;
-        Ok(Atomic::new(self.export()?, offset, width))
+        Ok(Atomic::new(mapping, offset, width))
     }
-}
-
-fn closed() -> PyErr {
-    invalid("the memory is closed")
 }
 
 type OpenNamed = fn(&str, &MemoryOptions<'_>) -> unipc::Result<memory::Memory>;
@@ -114,8 +132,13 @@ fn made(
     options: MemoryOptions<'_>,
     make: impl FnOnce(&MemoryOptions<'_>) -> unipc::Result<memory::Memory> + Send,
 ) -> PyResult<Memory> {
+    let (any_owner, temporary) = (options.any_owner, options.temporary);
     let memory = waiting(py, patience, &|| true, |wait_for_creator: Wait<'_>| make(&MemoryOptions { wait_for_creator, ..options }))?;
-    Ok(Memory::of(memory, None))
+    let memory = Memory { any_owner, ..Memory::of(memory, None) };
+    if temporary {
+        memory.handle.remove_at_exit(py)?;
+    }
+    Ok(memory)
 }
 
 fn access(read_only: bool, copy_on_write: bool) -> PyResult<Access> {
@@ -399,23 +422,23 @@ impl Memory {
     /// PermissionError.
     #[staticmethod]
     fn unlink_sysv(py: Python<'_>, key: i32) -> PyResult<()> {
-        memory::Memory::unlink_sysv(key).raise(py)
+        py.detach(|| memory::Memory::unlink_sysv(key)).raise(py)
     }
 
     /// Removes this System V memory, as unlink_sysv. Errors: OSError with EOPNOTSUPP for other memory.
     fn remove_sysv(&self, py: Python<'_>) -> PyResult<()> {
-        self.with(py, memory::Memory::remove_sysv)
+        self.handle.long(py, memory::Memory::remove_sysv)
     }
 
     /// What the kernel knows about this System V memory. Errors: PermissionError; OSError with EOPNOTSUPP for other memory.
     fn sysv_status(&self, py: Python<'_>) -> PyResult<SysvMemoryStatus> {
-        self.with(py, memory::Memory::sysv_status).map(SysvMemoryStatus::of)
+        self.handle.with(py, memory::Memory::sysv_status).map(SysvMemoryStatus::of)
     }
 
     /// Removes a name. Who has the memory mapped goes on using it. Errors: FileNotFoundError; PermissionError. Source: shm_unlink(3).
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
-        memory::Memory::unlink(name).raise(py)
+        py.detach(|| memory::Memory::unlink(name)).raise(py)
     }
 
     /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The descriptor is the memory's from now on, unless this
@@ -466,19 +489,19 @@ impl Memory {
     /// Errors: PermissionError: sealed against seals; OSError with EBUSY: mapped for writing somewhere, EINVAL: no memfd.
     fn seal(&self, py: Python<'_>, seals: u32) -> PyResult<()> {
         let seals = self::seals(seals)?;
-        let access = self.change(py, |memory| memory.seal(seals).map(|()| memory.mapping().access()))?;
+        let access = self.handle.change(py, |memory| memory.seal(seals).map(|()| memory.mapping().access()))?;
         self.read_only.store(access == Access::ReadOnly, Ordering::Relaxed);
         Ok(())
     }
 
     /// What it is sealed against: SEAL_*, or-ed. Errors: OSError with EINVAL for what cannot be sealed.
     fn seals(&self, py: Python<'_>) -> PyResult<u32> {
-        self.with(py, |memory| memory.seals().map(Seals::bits))
+        self.handle.with(py, |memory| memory.seals().map(Seals::bits))
     }
 
     /// A new descriptor of the same object that can only read, for handing out; the caller closes it.
     fn read_only_fd(&self, py: Python<'_>) -> PyResult<i32> {
-        self.with(py, |memory| memory.read_only_descriptor().map(IntoRawFd::into_raw_fd))
+        self.handle.with(py, |memory| memory.read_only_descriptor().map(IntoRawFd::into_raw_fd))
     }
 
     /// Writes what was stored in a range of a file to the disk, and waits for it; a size of 0 is all to the end. Other processes see it without.
@@ -486,7 +509,7 @@ impl Memory {
     /// Errors: OSError with EIO, EINVAL, EBUSY (invalidate of pinned pages), EOPNOTSUPP (a private copy). Source: msync(2).
     #[pyo3(signature = (offset=0, size=0, *, wait=true, invalidate=false))]
     fn flush(&self, py: Python<'_>, offset: usize, size: usize, wait: bool, invalidate: bool) -> PyResult<()> {
-        self.change(py, |memory| memory.flush(offset, size, Flush { no_wait: !wait, invalidate }))
+        self.handle.long(py, |memory| memory.flush(offset, size, Flush { no_wait: !wait, invalidate }))
     }
 
     /// Tells the kernel how a range will be used: "normal", "random", "sequential", "will need" or "don't need". Source: madvise(2).
@@ -500,28 +523,28 @@ impl Memory {
             "don't need" => Advice::DontNeed,
             _ => return Err(invalid("advice is \"normal\", \"random\", \"sequential\", \"will need\" or \"don't need\"")),
         };
-        self.change(py, |memory| memory.advise(offset, size, advice))
+        self.handle.long(py, |memory| memory.advise(offset, size, advice))
     }
 
     /// Has every page at hand, so that no later use of one waits for the kernel. Errors: WrongSize if it was shrunk; OSError with ENOMEM.
     fn prefault(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, |memory| memory.prefault())
+        self.handle.long(py, |memory| memory.prefault())
     }
 
     /// Keeps the pages in memory, never in swap space. Errors: OSError with ENOMEM, EPERM and the value of RLIMIT_MEMLOCK. Source: mlock(2).
     fn pin(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, memory::Memory::pin)
+        self.handle.change(py, memory::Memory::pin)
     }
 
     /// Lets the pages go to swap space again.
     fn unpin(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, memory::Memory::unpin)
+        self.handle.change(py, memory::Memory::unpin)
     }
 
     /// The size of the pages that the mapping got: what became of huge_pages="try". It reads /proc/self/smaps.
     #[getter]
     fn page_size(&self, py: Python<'_>) -> PyResult<usize> {
-        self.with(py, memory::Memory::page_size)
+        self.handle.long(py, memory::Memory::page_size)
     }
 
     /// Whether stores through a view are refused.
@@ -533,63 +556,55 @@ impl Memory {
     /// Where the mapped range begins in the file, if a part is mapped and not the whole; else None.
     #[getter]
     fn offset(&self, py: Python<'_>) -> PyResult<Option<u64>> {
-        self.with(py, |memory| Ok(memory.part()))
-    }
-
-    /// Whether read and write go through the kernel.
-    #[getter]
-    fn checked(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, |memory| Ok(memory.is_checked()))
+        self.handle.with(py, |memory| Ok(memory.part()))
     }
 
     /// Gives the descriptor to the caller, who closes it; the memory is closed, and its name stays. Errors: OSError with EOPNOTSUPP for an anonymous
     /// one.
     fn into_fd(&self, py: Python<'_>) -> PyResult<i32> {
-        let mut place = self.locked();
-        match place.take().ok_or_else(closed)?.into_descriptor() {
-            Ok(descriptor) => Ok(descriptor.into_raw_fd()),
-            Err(refused) => {
-                let (memory, error) = *refused;
-                *place = Some(memory);
-                Err(crate::error::raise(py, &error))
-            }
-        }
+        // What has none stays open.
+        self.handle.with(py, |memory| memory.descriptor("release memory").map(drop))?;
+        let memory = self.handle.take()?;
+        let released = py.detach(|| memory.into_descriptor());
+        Ok(released.map_err(|refused| refused.1).raise(py)?.into_raw_fd())
     }
 
     /// Gives an unpublished memory its name, exclusively: after FileExistsError it can be tried again.
     fn publish(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, memory::Memory::publish)
+        self.handle.change(py, memory::Memory::publish)
     }
 
     /// Changes the size of the object. Views from before stay valid and keep their size; behind the end of a shrunk object lies a fatal signal.
     ///
     /// Errors, after which nothing has changed: OSError with ENOSPC, ENOMEM, EOPNOTSUPP for anonymous memory; PermissionError.
     fn resize(&self, py: Python<'_>, size: usize) -> PyResult<()> {
-        self.change(py, |memory| memory.resize(size))
+        self.remap(py, |memory| memory.resize(size))
     }
 
     /// Maps what another process has made of the object's size.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
-        self.change(py, memory::Memory::refresh)
+        self.remap(py, memory::Memory::refresh)
     }
 
-    /// Copies bytes out. Errors: OSError with EINVAL beyond the size.
+    /// Copies bytes out. Errors: OSError with EINVAL beyond the size; WrongSize if reads are checked, and the object has been made smaller.
     fn read<'py>(&self, py: Python<'py>, offset: usize, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         // Beyond the size nothing is worth the memory.
-        let size = if size > self.size()? { self.size()?.saturating_add(1) } else { size };
-        PyBytes::new_with(py, size, |bytes| self.with(py, |memory| memory.read(offset, bytes)))
+        let size = size.min(self.size(py)?.saturating_add(1));
+        let (bytes, mut fresh) = new_bytes(py, size)?;
+        self.copy(py, size, |memory| memory.read(offset, fresh.bytes_mut()))?;
+        Ok(bytes)
     }
 
     /// Copies bytes out into a buffer, and fills it. Errors as read.
     fn read_into(&self, py: Python<'_>, offset: usize, buffer: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut buffer = Buffer::writable(buffer)?;
-        self.with(py, |memory| memory.read(offset, buffer.bytes_mut()))
+        self.copy(py, buffer.len(), |memory| memory.read(offset, buffer.bytes_mut()))
     }
 
-    /// Copies bytes in. Errors: OSError with EINVAL beyond the size; PermissionError for a read-only handle.
+    /// Copies bytes in. Errors: OSError with EINVAL beyond the size; PermissionError for a read-only handle; WrongSize as read.
     fn write(&self, py: Python<'_>, offset: usize, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
-        self.with(py, |memory| memory.write(offset, data.bytes()))
+        self.copy(py, data.len(), |memory| memory.write(offset, data.bytes()))
     }
 
     /// The 32-bit word at a multiple of 4 bytes as an atomic, without a sign. Errors: OSError with EINVAL.
@@ -614,29 +629,28 @@ impl Memory {
 
     /// How many bytes are mapped: the size that the object had when it was opened, resized or refreshed by this handle.
     #[getter]
-    fn size(&self) -> PyResult<usize> {
-        self.locked().as_ref().map(memory::Memory::size).ok_or_else(closed)
+    fn size(&self, py: Python<'_>) -> PyResult<usize> {
+        self.handle.with(py, |memory| Ok(memory.size()))
     }
 
     /// The descriptor, which stays the memory's. Errors: OSError with EOPNOTSUPP for an anonymous one.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
-        self.with(py, |memory| memory.descriptor("get descriptor of memory").map(|descriptor| descriptor.as_raw_fd()))
+        self.handle.with(py, |memory| memory.descriptor("get descriptor of memory").map(|descriptor| descriptor.as_raw_fd()))
     }
 
     /// Closes the memory; again is fine. The pages stay mapped while a view of them, or what was made of one, lives.
-    fn close(&self) {
-        let memory = self.locked().take();
-        drop(memory);
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.handle.close());
     }
 
     /// Whether the memory is closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.locked().is_none()
+        self.handle.is_closed()
     }
 
-    fn __len__(&self) -> PyResult<usize> {
-        self.size()
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.size(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -644,15 +658,15 @@ impl Memory {
     }
 
     #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
+    fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
-        self.close();
+        self.close(py);
     }
 
     /// # Safety
     /// The interpreter passes a view to be filled.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: std::ffi::c_int) -> PyResult<()> {
-        let mapping = slf.get().export()?;
+        let mapping = slf.get().export(slf.py())?;
         let read_only = std::ffi::c_int::from(slf.get().read_only());
         // The object keeps the mapping for as long as it lives, and the view keeps the object.
         // SAFETY: the caller's promise; the mapping is valid for its length.
@@ -665,9 +679,9 @@ impl Memory {
         reduce(slf.as_any(), "reduce_memory")
     }
 
-    fn __repr__(&self) -> String {
+    fn __repr__(&self, py: Python<'_>) -> String {
         let name = self.name.as_deref().map_or_else(String::new, |name| format!(" {name:?}"));
-        match self.size() {
+        match self.size(py) {
             Ok(size) => format!("<unipc.Memory{name} size={size}>"),
             Err(_) => format!("<unipc.Memory{name} closed>"),
         }

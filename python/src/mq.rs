@@ -22,7 +22,7 @@ const SMALL: usize = 8192;
 ///
 /// A message outlives its sender; the queue stays until it is unlinked or the machine restarts. It costs a descriptor and works in children made by
 /// fork; pickling opens it by its name, or takes the descriptor along. `with` closes it. Source: mq_overview(7).
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Mq {
     handle: Handle<message::Mq>,
     #[pyo3(get)]
@@ -34,6 +34,9 @@ pub(crate) struct Mq {
     #[pyo3(get)]
     /// The largest message in bytes, and so the smallest buffer for receive_into.
     largest: usize,
+    #[pyo3(get)]
+    /// Whether it was asked for whoever owns it.
+    any_owner: bool,
     access: MqAccess,
 }
 
@@ -41,10 +44,14 @@ type OpenNamed = fn(&str, &MqOptions<'_>) -> unipc::Result<message::Mq>;
 
 /// The three constructors differ in the core's function alone.
 fn named(py: Python<'_>, name: String, patience: Option<f64>, options: MqOptions<'_>, open: OpenNamed) -> PyResult<Mq> {
-    let access = options.access;
+    let (access, any_owner, temporary) = (options.access, options.any_owner, options.temporary);
     let call = |wait_for_creator: Wait<'_>| open(&name, &MqOptions { wait_for_creator, ..options });
     let queue = waiting(py, patience, &|| true, call)?;
-    Ok(Mq::of(queue, Some(name), access))
+    let queue = Mq { any_owner, ..Mq::of(queue, Some(name), access) };
+    if temporary {
+        queue.handle.remove_at_exit(py)?;
+    }
+    Ok(queue)
 }
 
 fn access_of(access: &str) -> PyResult<MqAccess> {
@@ -59,7 +66,7 @@ fn access_of(access: &str) -> PyResult<MqAccess> {
 impl Mq {
     fn of(queue: message::Mq, name: Option<String>, access: MqAccess) -> Mq {
         let (capacity, largest) = (queue.capacity(), queue.largest());
-        Mq { handle: Handle::new("message queue", queue), name, capacity, largest, access }
+        Mq { handle: Handle::new("message queue", queue), name, capacity, largest, any_owner: false, access }
     }
 
     /// Receives, and makes something of what has come.
@@ -137,7 +144,7 @@ impl Mq {
     /// Removes the name. Who has the queue open goes on using it. Errors: FileNotFoundError; PermissionError. Source: mq_unlink(3).
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
-        message::Mq::unlink(name).raise(py)
+        py.detach(|| message::Mq::unlink(name)).raise(py)
     }
 
     /// Takes over the descriptor of a queue. One that is refused stays the caller's. Errors: OSError with EBADF; WrongKind.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync::{self, MutexKind};
 use unipc::{Errno, Wait};
 
@@ -43,6 +44,12 @@ impl InPlace {
         unsafe { &*self.place::<T>() }
     }
 
+    /// For the collector of cycles: a structure may keep the lock that is in it.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.source)?;
+        self.buffer.traverse(visit)
+    }
+
     /// What to call, and with what, to have the object on the other side of a pickle.
     pub(crate) fn reduce<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = object.py();
@@ -54,7 +61,8 @@ impl InPlace {
 ///
 /// `with mutex:` locks; lock with a timeout and lock_recover give a Guard for a with statement. It is owned by a thread: only the thread that locked
 /// it can unlock it. 128 bytes at a multiple of 8; only processes of one pid namespace and one C library can share it, others get Incompatible. It
-/// keeps the memory mapped. Source: pthread_mutexattr_setrobust(3).
+/// keeps the memory mapped. It trusts everyone who can write the page: the C library has its list of the locks that are held in there, and follows it.
+/// Source: pthread_mutexattr_setrobust(3).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Mutex(InPlace);
 
@@ -155,6 +163,10 @@ impl Mutex {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
+    }
 }
 
 /// Holds a Mutex; the end of its with statement unlocks it.
@@ -187,5 +199,9 @@ impl Guard {
     fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
         let _ = (kind, error, traceback);
         self.mutex.get().unlock(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.mutex)
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyInt, PyMapping, PyMappingMethods};
 use unipc::event::{self, ProcessExit, signal::Target};
 use unipc::process::{self, Command};
 
@@ -15,8 +18,8 @@ use crate::signal::send;
 use crate::stream::adopt;
 
 /// How a process has ended.
-#[pyclass(frozen, eq, module = "unipc")]
-#[derive(PartialEq)]
+#[pyclass(frozen, eq, hash, module = "unipc")]
+#[derive(PartialEq, Hash)]
 pub(crate) struct ExitStatus {
     /// What it exited with, or None.
     #[pyo3(get)]
@@ -56,11 +59,23 @@ fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
     if object.is_none() {
         return Ok(None);
     }
-    let number: i32 = match object.extract() {
-        Ok(number) => number,
-        Err(_) => object.call_method0("fileno")?.extract()?,
+    let number: i32 = if object.is_instance_of::<PyInt>() {
+        object.extract()?
+    } else if object.hasattr("fileno")? {
+        object.call_method0("fileno")?.extract()?
+    } else {
+        return Err(PyTypeError::new_err("a descriptor is a number, an object with fileno(), or None"));
     };
     if number < 0 { Err(invalid("a descriptor is not negative")) } else { Ok(Some(number)) }
+}
+
+/// The variables of a mapping.
+fn variables(mapping: &Bound<'_, PyMapping>) -> PyResult<HashMap<OsString, OsString>> {
+    let variables = mapping.items()?.iter().map(|item| item.extract()).collect::<PyResult<HashMap<OsString, OsString>>>()?;
+    match variables.keys().find(|name| name.is_empty() || name.as_bytes().contains(&b'=')) {
+        Some(name) => Err(invalid(format!("{name:?} cannot be the name of a variable"))),
+        None => Ok(variables),
+    }
 }
 
 /// # Safety
@@ -74,8 +89,8 @@ unsafe fn with_descriptor<'a>(command: Command<'a>, child: i32, descriptor: Opti
 }
 
 fn command<'a>(
-    arguments: &[OsString],
-    program: Option<&OsString>,
+    arguments: &[PathBuf],
+    program: Option<&PathBuf>,
     environment: Option<&HashMap<OsString, OsString>>,
     directory: Option<&PathBuf>,
 ) -> PyResult<Command<'a>> {
@@ -126,25 +141,27 @@ impl Process {
     /// Starts a child. It has the descriptors that are named in fds, and 0, 1 and 2; every other one is closed in it, no signal is blocked, and SIGPIPE ends it.
     ///
     /// arguments: its name for itself and the others. program: a path or a name to be found in PATH, if not the first argument. environment: all variables,
-    /// instead of this process's. fds: from its number in the child to a descriptor, an object with fileno(), or None for /dev/null. new_group: it
+    /// instead of this process's; ValueError for a name that is empty or has an equals sign. fds: from its number in the child to a descriptor, an object with fileno(), or None for /dev/null. new_group: it
     /// leads a process group.
     /// Errors: FileNotFoundError, PermissionError; BlockingIOError at the limit of processes. Source: execve(2).
     #[staticmethod]
     #[pyo3(signature = (arguments, *, program=None, environment=None, directory=None, fds=None, new_group=false))]
     fn spawn(
         py: Python<'_>,
-        arguments: Vec<OsString>,
-        program: Option<OsString>,
-        environment: Option<HashMap<OsString, OsString>>,
+        arguments: Vec<PathBuf>,
+        program: Option<PathBuf>,
+        environment: Option<&Bound<'_, PyMapping>>,
         directory: Option<PathBuf>,
-        fds: Option<HashMap<i32, Bound<'_, PyAny>>>,
+        fds: Option<&Bound<'_, PyMapping>>,
         new_group: bool,
     ) -> PyResult<Process> {
+        let environment = environment.map(variables).transpose()?;
         let mut command = command(&arguments, program.as_ref(), environment.as_ref(), directory.as_ref())?;
-        let fds = fds.unwrap_or_default();
-        for (child, object) in &fds {
-            // SAFETY: the objects are alive until the end of this call; who closes a descriptor that it names gets an error, or another file.
-            command = unsafe { with_descriptor(command, *child, descriptor(object)?) };
+        let fds = fds.map(PyMappingMethods::items).transpose()?;
+        for item in fds.iter().flatten() {
+            let (child, object): (i32, Bound<'_, PyAny>) = item.extract()?;
+            // SAFETY: the mapping keeps the objects until the end of this call; who closes a descriptor that it names gets an error, or another file.
+            command = unsafe { with_descriptor(command, child, descriptor(&object)?) };
         }
         if new_group {
             command = command.new_group();
@@ -223,13 +240,14 @@ impl Pipeline {
     #[pyo3(signature = (commands, *, stdin=None, stdout=None, stderr=None, environment=None, directory=None))]
     fn spawn(
         py: Python<'_>,
-        commands: Vec<Vec<OsString>>,
+        commands: Vec<Vec<PathBuf>>,
         stdin: Option<Bound<'_, PyAny>>,
         stdout: Option<Bound<'_, PyAny>>,
         stderr: Option<Bound<'_, PyAny>>,
-        environment: Option<HashMap<OsString, OsString>>,
+        environment: Option<&Bound<'_, PyMapping>>,
         directory: Option<PathBuf>,
     ) -> PyResult<Pipeline> {
+        let environment = environment.map(variables).transpose()?;
         let mut stages = Vec::with_capacity(commands.len());
         for (index, arguments) in commands.iter().enumerate() {
             let mut stage = command(arguments, None, environment.as_ref(), directory.as_ref())?;

@@ -1,8 +1,7 @@
 //! Semaphores: at a place in shared memory, and by name.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync::{self, PosixSemaphoreOptions};
 use unipc::{Errno, Wait};
 
@@ -14,7 +13,7 @@ use crate::wait::waiting;
 /// A counting semaphore at a place in shared memory. Zero bytes are a plain semaphore of value 0.
 ///
 /// `with semaphore:` takes a unit and gives it back. 512 bytes at a multiple of 8. A recovering one (init_recovering) gets units back from processes
-/// that died with them. It keeps the memory mapped. Source: sem_overview(7).
+/// that died with them. It trusts everyone who can write the page. It keeps the memory mapped. Source: sem_overview(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Semaphore(InPlace);
 
@@ -100,6 +99,10 @@ impl Semaphore {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
+    }
 }
 
 /// A try as a yes or a no.
@@ -120,6 +123,9 @@ pub(crate) struct PosixSemaphore {
     #[pyo3(get)]
     /// The name.
     name: String,
+    #[pyo3(get)]
+    /// Whether it was asked for whoever owns it.
+    any_owner: bool,
 }
 
 type OpenNamed = fn(&str, &PosixSemaphoreOptions<'_>) -> unipc::Result<sync::PosixSemaphore>;
@@ -132,9 +138,13 @@ fn named(
     options: PosixSemaphoreOptions<'_>,
     open: OpenNamed,
 ) -> PyResult<PosixSemaphore> {
+    let (any_owner, temporary) = (options.any_owner, options.temporary);
     let call = |wait_for_creator: Wait<'_>| open(&name, &PosixSemaphoreOptions { wait_for_creator, ..options });
-    let semaphore = waiting(py, patience, &|| true, call)?;
-    Ok(PosixSemaphore { handle: Handle::new("semaphore", semaphore), name })
+    let handle = Handle::new("semaphore", waiting(py, patience, &|| true, call)?);
+    if temporary {
+        handle.remove_at_exit(py)?;
+    }
+    Ok(PosixSemaphore { handle, name, any_owner })
 }
 
 #[pymethods]
@@ -183,13 +193,13 @@ impl PosixSemaphore {
     /// Removes the name. Who has the semaphore open goes on using it. Errors: FileNotFoundError; PermissionError. Source: sem_unlink(3).
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
-        sync::PosixSemaphore::unlink(name).raise(py)
+        py.detach(|| sync::PosixSemaphore::unlink(name)).raise(py)
     }
 
     /// Takes a unit. Errors: BlockingIOError, TimeoutError.
     #[pyo3(signature = (*, timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
-        match self.share()?.try_wait() {
+        match self.handle.share()?.try_wait() {
             Err(error) if error.is(Errno::EAGAIN) => self.handle.wait(py, timeout, |semaphore, wait| semaphore.wait(wait)),
             other => other.raise(py),
         }
@@ -197,17 +207,17 @@ impl PosixSemaphore {
 
     /// Takes a unit if one is free; whether it did.
     fn try_wait(&self, py: Python<'_>) -> PyResult<bool> {
-        told(py, self.share()?.try_wait())
+        told(py, self.handle.share()?.try_wait())
     }
 
     /// Gives a unit back, and wakes one who waits. Errors: OSError with EOVERFLOW.
     fn post(&self, py: Python<'_>) -> PyResult<()> {
-        self.share()?.post().raise(py)
+        self.handle.share()?.post().raise(py)
     }
 
     /// How many units are free at this moment.
     fn value(&self, py: Python<'_>) -> PyResult<u32> {
-        self.share()?.value().raise(py)
+        self.handle.share()?.value().raise(py)
     }
 
     /// Closes the handle; again is fine. Who waits in it wakes with ValueError.
@@ -237,11 +247,5 @@ impl PosixSemaphore {
 
     fn __repr__(&self) -> String {
         format!("<unipc.PosixSemaphore {:?}{}>", self.name, if self.handle.is_closed() { " closed" } else { "" })
-    }
-}
-
-impl PosixSemaphore {
-    fn share(&self) -> PyResult<Arc<sync::PosixSemaphore>> {
-        self.handle.share()
     }
 }

@@ -4,7 +4,6 @@ use std::net::Shutdown;
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use unipc::Wait;
@@ -14,7 +13,7 @@ use unipc::stream::{UnixConnectOptions, UnixListenOptions};
 use crate::buffer::Buffer;
 use crate::datagram::{Descriptors, Taken, borrowed, released, take};
 use crate::error::{Raise, invalid, is_end};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, until_closed};
 use crate::message::Message;
 use crate::stream::{Credentials, adopt, path_text};
 
@@ -45,7 +44,9 @@ impl SeqpacketListener {
         let path = path_text(path)?;
         let listener = py.detach(|| message::SeqpacketListener::open(&path, &UnixListenOptions { mode, group, backlog })).raise(py)?;
         let options = SeqpacketOptions { credentials, send_buffer, ..Default::default() };
-        Ok(SeqpacketListener { handle: Handle::new("listener", listener), options })
+        let handle = Handle::new("listener", listener);
+        handle.remove_at_exit(py)?;
+        Ok(SeqpacketListener { handle, options })
     }
 
     /// Takes over a SEQPACKET socket that listens. One that is refused stays the caller's: WrongKind.
@@ -77,9 +78,9 @@ impl SeqpacketListener {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
 
-    /// Closes the socket; again is fine. Who waits in it wakes with ValueError.
-    fn close(&self) {
-        self.handle.close();
+    /// Closes the socket; again is fine. Who waits in it wakes with ValueError; close waits for that, so that the address is free afterwards.
+    fn close(&self, py: Python<'_>) {
+        self.handle.close_wholly(py);
     }
 
     /// Whether it is closed.
@@ -93,11 +94,7 @@ impl SeqpacketListener {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Seqpacket>> {
-        match self.accept(py, None) {
-            // Closed by another thread, which is how such a loop ends.
-            Err(error) if self.handle.is_closed() && error.is_instance_of::<PyValueError>(py) => Ok(None),
-            other => other.map(Some),
-        }
+        until_closed(py, &self.handle, self.accept(py, None))
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -105,9 +102,9 @@ impl SeqpacketListener {
     }
 
     #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
+    fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
-        self.handle.close();
+        self.handle.close_wholly(py);
     }
 
     fn __repr__(&self) -> String {
@@ -303,7 +300,7 @@ impl Seqpacket {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         match self.receive(py, 0, None) {
             Err(error) if is_end(py, &error) => Ok(None),
-            other => other.map(Some),
+            other => until_closed(py, &self.handle, other),
         }
     }
 

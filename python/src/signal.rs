@@ -1,17 +1,15 @@
 //! Signals.
 
-use std::cell::RefCell;
-
 use pyo3::prelude::*;
 use unipc::event::signal::{self, Blocked, Received, Target};
 
 use crate::error::Raise;
-use crate::handle::{Handle, describe, fileno};
-use crate::wait::waiting;
+use crate::handle::{Handle, describe, fileno, until_closed};
+use crate::wait::{Entered, waiting};
 
 /// A signal that was received.
-#[pyclass(frozen, get_all, eq, module = "unipc")]
-#[derive(PartialEq)]
+#[pyclass(frozen, get_all, eq, hash, module = "unipc")]
+#[derive(PartialEq, Hash)]
 pub(crate) struct ReceivedSignal {
     /// Its number.
     signal: i32,
@@ -48,7 +46,7 @@ impl ReceivedSignal {
 /// By default a handler records them (the self-pipe), in whichever thread it runs; a handler that was there before, Python's own too, still runs. With block the signals are
 /// blocked in the calling thread and read from a signalfd: call it before other threads are made. Several objects may take the same signal in handlers, and each gets it.
 /// It costs two descriptors, one with block. After a fork it is refused in the child (Forked). Closing restores what was there before. Iterating gives one
-/// signal after the other.
+/// signal after the other, until another thread closes it.
 /// Errors: OSError with EINVAL for what cannot be caught; with EAGAIN when there are 64 already. Source: signal(7), signalfd(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Signals {
@@ -74,8 +72,8 @@ impl Signals {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<ReceivedSignal> {
-        self.receive(py, None)
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<ReceivedSignal>> {
+        until_closed(py, &self.handle, self.receive(py, None))
     }
 
     /// The descriptor, which stays the object's: readable while there is a signal to receive.
@@ -110,31 +108,38 @@ impl Signals {
 }
 
 /// Holds signals back in the calling thread for the length of a with statement. What comes meanwhile is delivered then. It may be nested.
-/// Errors: OSError with EINVAL for what cannot be blocked. Source: pthread_sigmask(3).
-#[pyclass(frozen, unsendable, module = "unipc")]
+/// Errors: OSError with EINVAL for what cannot be blocked; RuntimeError if the statement ends in another thread than it began in. Source: pthread_sigmask(3).
+#[pyclass(frozen, module = "unipc")]
 pub(crate) struct BlockedSignals {
     signals: Vec<i32>,
-    blocked: RefCell<Vec<Blocked>>,
+    entered: Entered<InItsThread>,
 }
+
+/// What was blocked in a thread, which the same thread ends.
+struct InItsThread {
+    _blocked: Blocked,
+}
+
+// SAFETY: it notes its thread, and dropped in another, as when that has ended inside the with statement, it changes nothing.
+unsafe impl Send for InItsThread {}
 
 #[pymethods]
 impl BlockedSignals {
     #[new]
     fn new(signals: Vec<i32>) -> BlockedSignals {
-        BlockedSignals { signals, blocked: RefCell::new(Vec::new()) }
+        BlockedSignals { signals, entered: Entered::default() }
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        let blocked = Blocked::new(&slf.borrow().signals).raise(slf.py())?;
-        slf.borrow().blocked.borrow_mut().push(blocked);
+        let blocked = Blocked::new(&slf.get().signals).raise(slf.py())?;
+        slf.get().entered.push(InItsThread { _blocked: blocked });
         Ok(slf)
     }
 
     #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
+    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
         let _ = (kind, error, traceback);
-        let ended = self.blocked.borrow_mut().pop();
-        drop(ended);
+        self.entered.pop().map(drop)
     }
 }
 

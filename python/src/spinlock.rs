@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 use unipc::{Errno, Wait};
 
@@ -14,7 +15,7 @@ use crate::wait::waiting;
 ///
 /// For critical sections of a few instructions, shared with programs in C or C++. `with spinlock:` locks; lock with a timeout and lock_recover give a
 /// SpinlockGuard for a with statement. It is owned by a thread, and locking it again is OSError with EDEADLK. 128 bytes at a multiple of 8; only
-/// processes of one pid namespace can share it, others get Incompatible. It keeps the memory mapped. Source: futex(2).
+/// processes of one pid namespace can share it, others get Incompatible. It trusts everyone who can write the page. It keeps the memory mapped. Source: futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Spinlock(InPlace);
 
@@ -106,6 +107,10 @@ impl Spinlock {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
+    }
 }
 
 /// Holds a Spinlock; the end of its with statement unlocks it.
@@ -138,5 +143,9 @@ impl SpinlockGuard {
     fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
         let _ = (kind, error, traceback);
         self.spinlock.get().unlock(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.spinlock)
     }
 }

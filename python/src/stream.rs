@@ -35,8 +35,8 @@ pub(crate) fn adopt<T>(py: Python<'_>, fd: i32, take: impl FnOnce(OwnedFd) -> Re
 }
 
 /// Who is at the other end of a Unix socket, as the kernel noted it when the connection was made.
-#[pyclass(frozen, get_all, eq, module = "unipc")]
-#[derive(PartialEq)]
+#[pyclass(frozen, get_all, eq, hash, module = "unipc")]
+#[derive(PartialEq, Hash)]
 pub(crate) struct Credentials {
     /// The process that connected, listened or made the pair; 0 in a pid namespace that is not ours. The number may have been reused.
     pid: i32,
@@ -292,7 +292,7 @@ impl Stream {
     }
 
     /// Reads exactly size bytes. Errors: EndOfStream if nothing comes any more; Truncated if the end comes in the middle; the exception's attribute
-    /// transferred says how many bytes had come, which are lost: read_exact_into keeps them.
+    /// transferred says how many bytes had come, which are lost: read_exact_into keeps them. So it does on what a signal's handler raises.
     #[pyo3(signature = (size, *, timeout=None))]
     fn read_exact<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (bytes, mut fresh) = new_bytes(py, size)?;
@@ -325,7 +325,7 @@ impl Stream {
         self.handle.wait(py, timeout, |stream, wait| stream.write_within(data.bytes(), wait))
     }
 
-    /// Writes everything. Errors as write; the exception's attribute transferred says how many bytes had gone out.
+    /// Writes everything. Errors as write; the exception's attribute transferred says how many bytes had gone out, also on what a signal's handler raises.
     #[pyo3(signature = (data, *, timeout=None))]
     fn write_all(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
@@ -456,20 +456,20 @@ impl Stream {
 }
 
 /// The bytes of an object that nobody else knows yet.
-struct Fresh(*mut u8, usize);
+pub(crate) struct Fresh(*mut u8, usize);
 
 // SAFETY: the object is alive as long as its creator's call, and the bytes are nobody else's until then.
 unsafe impl Send for Fresh {}
 
 impl Fresh {
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the object has room for that many bytes. They are written by system calls, and read only where they have been written.
         unsafe { std::slice::from_raw_parts_mut(self.0, self.1) }
     }
 }
 
 /// A bytes object to be filled, without zeroing it first. `MemoryError` if there is no room.
-fn new_bytes(py: Python<'_>, size: usize) -> PyResult<(Bound<'_, PyBytes>, Fresh)> {
+pub(crate) fn new_bytes(py: Python<'_>, size: usize) -> PyResult<(Bound<'_, PyBytes>, Fresh)> {
     let length = isize::try_from(size).map_err(|_| invalid("no object is that large"))?;
     // SAFETY: NULL leaves the content open; the result is a new reference or NULL with an exception set.
     let object = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyBytes_FromStringAndSize(std::ptr::null(), length)) }?;

@@ -65,7 +65,7 @@ impl SysvQueueStatus {
 ///
 /// It stays until it is removed or the machine restarts. A handle costs memory alone and works in children made by fork; pickling opens the queue by its
 /// id. It is no descriptor: who waits probes, and is up to 10 ms late. `with` closes it. Source: sysvipc(7), msgop(2).
-#[pyclass(frozen, module = "unipc")]
+#[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct SysvQueue {
     handle: Handle<message::SysvQueue>,
     #[pyo3(get)]
@@ -74,13 +74,9 @@ pub(crate) struct SysvQueue {
     #[pyo3(get)]
     /// The key that it was made or opened by; None for a private one.
     key: Option<i32>,
-}
-
-impl SysvQueue {
-    fn of(queue: message::SysvQueue) -> SysvQueue {
-        let (id, key) = (queue.id(), queue.key());
-        SysvQueue { handle: Handle::new("System V queue", queue), id, key }
-    }
+    #[pyo3(get)]
+    /// Whether it was asked for whoever owns it.
+    any_owner: bool,
 }
 
 /// The constructors differ in the core's function alone.
@@ -90,8 +86,15 @@ fn made(
     options: SysvQueueOptions<'_>,
     open: impl FnOnce(&SysvQueueOptions<'_>) -> unipc::Result<message::SysvQueue> + Send,
 ) -> PyResult<SysvQueue> {
+    let (any_owner, temporary) = (options.any_owner, options.temporary);
     let call = |wait_for_creator: Wait<'_>| open(&SysvQueueOptions { wait_for_creator, ..options });
-    waiting(py, patience, &|| true, call).map(SysvQueue::of)
+    let queue = waiting(py, patience, &|| true, call)?;
+    let (id, key) = (queue.id(), queue.key());
+    let handle = Handle::new("System V queue", queue);
+    if temporary {
+        handle.remove_at_exit(py)?;
+    }
+    Ok(SysvQueue { handle, id, key, any_owner })
 }
 
 /// As the kernel numbers it: 0 is any, n that type, -n the lowest up to n.

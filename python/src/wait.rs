@@ -2,16 +2,19 @@
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use unipc::{Timeout, Wait};
 
-use crate::error::{Raise, invalid};
+use crate::error::{Raise, invalid, note_transferred};
 
 thread_local! {
-    static BOUND: RefCell<Vec<unipc::Stop>> = const { RefCell::new(Vec::new()) };
+    /// The tokens that are bound to the thread, each with the number of its with statement.
+    static BOUND: RefCell<Vec<(u64, unipc::Stop)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether any thread has ever bound a token: most programs do not, and then nobody looks.
@@ -30,23 +33,42 @@ pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Timeout> {
 /// Runs a call of the core that may wait. `is_open` says whether the object is still there: another thread may close it meanwhile.
 ///
 /// A signal's Python handler runs in the main thread alone, so only there a wait is interrupted to run it; if it raises, the wait ends with that.
+#[inline]
 pub(crate) fn waiting<R: Send>(
     py: Python<'_>,
     seconds: Option<f64>,
     is_open: &(dyn Fn() -> bool + Sync),
     call: impl FnOnce(Wait<'_>) -> unipc::Result<R> + Send,
 ) -> PyResult<R> {
+    waiting_for(py, seconds, is_open, |_| 0, call)
+}
+
+/// [`waiting`], where `passed` says how many bytes a result stands for that is lost to an exception of a handler.
+#[inline]
+pub(crate) fn waiting_for<R: Send>(
+    py: Python<'_>,
+    seconds: Option<f64>,
+    is_open: &(dyn Fn() -> bool + Sync),
+    passed: impl FnOnce(&R) -> usize,
+    call: impl FnOnce(Wait<'_>) -> unipc::Result<R> + Send,
+) -> PyResult<R> {
     let timeout = timeout(seconds)?;
     let raised = Mutex::new(None);
-    let is_wanted = || is_open() && (!runs_handlers() || run_handlers(&raised));
+    // A handler may close the object.
+    let is_wanted = || (!runs_handlers() || run_handlers(&raised)) && is_open();
     let stop = bound();
     let result = py.detach(|| call(Wait::new(timeout, stop.as_ref()).while_wanted(&is_wanted)));
-    // Whatever the result: what a handler has raised must not be lost. A result that came all the same is, as with any other call.
+    // Whatever the result: what a handler has raised must not be lost. How much had passed is noted on it.
     if let Some(raised) = raised.into_inner().unwrap_or(None) {
+        note_transferred(py, &raised, result.as_ref().map_or_else(unipc::Error::transferred, passed));
         return Err(raised);
     }
     match result {
-        Err(error) if error.is(unipc::Errno::EINTR) && !is_open() => Err(invalid("closed while it was waited for")),
+        Err(error) if error.is(unipc::Errno::EINTR) && !is_open() => {
+            let closed = invalid("closed while it was waited for");
+            note_transferred(py, &closed, error.transferred());
+            Err(closed)
+        }
         other => other.raise(py),
     }
 }
@@ -76,7 +98,7 @@ fn bound() -> Option<unipc::Stop> {
     if !IN_USE.load(Ordering::Relaxed) {
         return None;
     }
-    BOUND.try_with(|bound| bound.borrow().last().cloned()).ok().flatten()
+    BOUND.try_with(|bound| bound.borrow().last().map(|(_, stop)| stop.clone())).ok().flatten()
 }
 
 /// A stop token: ends waits from another thread. Each wait of a thread that has bound the token (``with stop.bound():``) then fails with
@@ -108,9 +130,10 @@ impl Stop {
         self.0.is_requested()
     }
 
-    /// Binds the token to the calling thread for the length of a with statement.
+    /// Binds the token to the calling thread for the length of a with statement; the one that was bound last counts. RuntimeError if the statement ends in
+    /// another thread than it began in.
     fn bound(slf: Py<Self>) -> Bound {
-        Bound(slf)
+        Bound { stop: slf, entered: Entered::default() }
     }
 
     /// A descriptor that is readable while a request stands. It stays the token's.
@@ -125,19 +148,52 @@ impl Stop {
 
 /// What `Stop.bound` gives.
 #[pyclass(frozen, module = "unipc", name = "_Bound")]
-pub(crate) struct Bound(Py<Stop>);
+pub(crate) struct Bound {
+    stop: Py<Stop>,
+    entered: Entered<u64>,
+}
 
 #[pymethods]
 impl Bound {
     fn __enter__(&self, py: Python<'_>) -> Py<Stop> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
         IN_USE.store(true, Ordering::Relaxed);
-        BOUND.with(|bound| bound.borrow_mut().push(self.0.get().0.clone()));
-        self.0.clone_ref(py)
+        BOUND.with(|bound| bound.borrow_mut().push((number, self.stop.get().0.clone())));
+        self.entered.push(number);
+        self.stop.clone_ref(py)
     }
 
     #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
+    fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
         let _ = (kind, error, traceback);
-        BOUND.with(|bound| bound.borrow_mut().pop());
+        let number = self.entered.pop()?;
+        BOUND.with(|bound| bound.borrow_mut().retain(|(other, _)| *other != number));
+        Ok(())
+    }
+}
+
+/// What the with statements of an object have done, each in the thread that it runs in.
+pub(crate) struct Entered<E>(Mutex<Vec<(ThreadId, E)>>);
+
+impl<E> Default for Entered<E> {
+    fn default() -> Entered<E> {
+        Entered(Mutex::default())
+    }
+}
+
+impl<E> Entered<E> {
+    pub(crate) fn push(&self, entry: E) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((std::thread::current().id(), entry));
+    }
+
+    /// The last one of this thread. `RuntimeError` if there is none.
+    pub(crate) fn pop(&self) -> PyResult<E> {
+        let own = std::thread::current().id();
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match entries.iter().rposition(|(thread, _)| *thread == own) {
+            Some(place) => Ok(entries.remove(place).1),
+            None => Err(PyRuntimeError::new_err("this with statement was not entered in this thread")),
+        }
     }
 }

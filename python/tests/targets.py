@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import unipc
 
 
@@ -32,3 +35,28 @@ def greet(memory: unipc.Memory) -> None:
 def echo_to_typed(queue: unipc.Mq, typed: unipc.SysvQueue) -> None:
     with queue, typed:
         typed.send(queue.receive(timeout=20) + b" of a child", 2, timeout=20)
+
+
+_kept: list[object] = []
+
+
+def keep_names(name: str, path: Path) -> None:
+    _kept.append(unipc.Memory.create(name, 4096, temporary=True))
+    _kept.append(unipc.PosixSemaphore.create(name, temporary=True))
+    _kept.append(unipc.Listener.open_unix(path))
+
+
+def look_at(memory: unipc.Memory, queue: unipc.Mq, semaphore: unipc.PosixSemaphore, typed: unipc.SysvQueue, answers: unipc.Stream) -> None:
+    with memory, queue, semaphore, typed, unipc.Framed(answers) as framed:
+        text = f"{memory.checked} {memory.any_owner} {queue.any_owner} {semaphore.any_owner} {typed.any_owner}"
+        framed.send(text.encode())
+
+
+def try_to_open(pickled: bytes, answers: unipc.Stream) -> None:
+    with unipc.Framed(answers) as framed:
+        try:
+            pickle.loads(pickled)
+        except OSError as error:
+            framed.send(type(error).__name__.encode())
+        else:
+            framed.send(b"opened")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,50 @@ def test_a_pipeline_does_what_the_shells_does() -> None:
             pipeline.wait(timeout=0.02)
         pipeline.send_signal(signal.SIGKILL)
         assert pipeline.wait(timeout=HANG)[0].signal == signal.SIGKILL
+
+
+def test_an_interval_shorter_than_the_clock_is_an_interval() -> None:
+    with unipc.Timer() as timer:
+        timer.set(0.001, 1e-10)
+        assert timer.wait(timeout=HANG) > 0
+        assert timer.wait(timeout=HANG) > 0
+        assert timer.state()[1] == 1e-9
+        timer.set(0.001, 0)
+        timer.wait(timeout=HANG)
+        assert timer.state() == (None, None)
+
+
+def test_spawn_takes_what_its_types_promise(tmp_path: Path) -> None:
+    true = Path("/bin/true")
+    spawns = [
+        lambda: unipc.Process.spawn([true, "x"], program=true, directory=tmp_path, environment=os.environ),
+        lambda: unipc.Process.spawn(["true"], fds=types.MappingProxyType({1: None})),
+        lambda: unipc.Pipeline.spawn([[true], ["cat"]], environment=types.MappingProxyType({"PATH": "/bin:/usr/bin"})),
+    ]
+    statuses = set()
+    for spawn in spawns:
+        with spawn() as spawned:
+            status = spawned.wait(timeout=HANG)
+            statuses.update(status if isinstance(status, list) else [status])
+    assert len(statuses) == 1
+    for wrong in ("A=B", ""):
+        with pytest.raises(ValueError, match="name of a variable"):
+            unipc.Process.spawn(["true"], environment={wrong: "x"})
+    for descriptor, error in ((1 << 40, OverflowError), (-1, ValueError), ("1", TypeError), (b"", TypeError)):
+        with pytest.raises(error):
+            unipc.Process.spawn(["true"], fds={1: descriptor})  # type: ignore[dict-item]
+
+
+def test_values_can_be_kept_in_sets(tmp_path: Path) -> None:
+    first, second = unipc.Stream.pair_unix()
+    with first, second:
+        assert len({first.peer_credentials(), second.peer_credentials()}) == 1
+    holder, other = unipc.FileLock(tmp_path / "lock"), unipc.FileLock(tmp_path / "lock")
+    with holder:
+        assert len({other.holder(), other.holder()}) == 1
+    holder.close()
+    other.close()
+    with unipc.Signals([signal.SIGUSR1]) as signals:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        received = signals.receive(timeout=HANG)
+        assert {received} == {received}

@@ -1,15 +1,23 @@
-"""How objects travel to other processes: named ones by their name, the others by their descriptor, which multiprocessing carries."""
+"""How objects travel to other processes: named ones by their name, the others by their descriptor, which multiprocessing carries.
+
+A name may belong to another object by the time it arrives, so what tells one from the other goes along where the kernel has it.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 from multiprocessing.reduction import DupFd
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from unipc._unipc import Listener, Memory, Mq, Mutex, PosixSemaphore, Semaphore, Stream, SysvQueue
 
 
 class _Descriptor(Protocol):
     def detach(self) -> int: ...
+
+
+_Found = TypeVar("_Found", Memory, Mq)
 
 
 def reduce_stream(stream: Stream) -> tuple[Any, tuple[Any, ...]]:
@@ -28,20 +36,42 @@ def rebuild_listener(descriptor: _Descriptor) -> Listener:
     return Listener.from_fd(descriptor.detach())
 
 
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def _same(found: _Found, identity: tuple[int, int], name: str) -> _Found:
+    """What was found under a name, if it is what was meant."""
+    if _identity(found.fileno()) == identity:
+        return found
+    found.close()
+    raise FileNotFoundError(errno.ENOENT, "the object that was sent is gone; its name belongs to another one", name)
+
+
 def reduce_memory(memory: Memory) -> tuple[Any, tuple[Any, ...]]:
-    if memory.name is not None and not memory.copy_on_write:
-        return rebuild_named_memory, (memory.name, memory.size, memory.read_only)
     if memory.copy_on_write:
         raise TypeError("a private copy stays in its process")
+    if memory.name is not None:
+        identity = _identity(memory.fileno())
+        return rebuild_named_memory, (memory.name, identity, memory.size, memory.read_only, memory.any_owner, memory.checked)
+    try:
+        descriptor = memory.fileno()
+    except OSError:
+        pass
+    else:
+        return rebuild_memory, (DupFd(descriptor), memory.size, memory.read_only, memory.offset, memory.checked)
     try:
         identifier = memory.sysv_status().id
-    except OSError:
-        return rebuild_memory, (DupFd(memory.fileno()), memory.size, memory.read_only, memory.offset, memory.checked)
-    return rebuild_sysv_memory, (identifier, memory.size, memory.read_only)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        raise TypeError("anonymous memory is for children made by fork: it has neither a name nor a descriptor to travel by") from None
+    return rebuild_sysv_memory, (identifier, memory.size, memory.read_only, memory.any_owner)
 
 
-def rebuild_named_memory(name: str, size: int, read_only: bool) -> Memory:
-    return Memory.open(name, size=size, read_only=read_only)
+def rebuild_named_memory(name: str, identity: tuple[int, int], size: int, read_only: bool, any_owner: bool, checked: bool) -> Memory:
+    return _same(Memory.open(name, size=size, read_only=read_only, any_owner=any_owner, checked=checked), identity, name)
 
 
 def rebuild_memory(descriptor: _Descriptor, size: int, read_only: bool, offset: int | None, checked: bool) -> Memory:
@@ -50,18 +80,18 @@ def rebuild_memory(descriptor: _Descriptor, size: int, read_only: bool, offset: 
     return Memory.from_fd(descriptor.detach(), offset=offset, length=size, read_only=read_only, checked=checked)
 
 
-def rebuild_sysv_memory(identifier: int, size: int, read_only: bool) -> Memory:
-    return Memory.open_sysv_id(identifier, size=size, read_only=read_only)
+def rebuild_sysv_memory(identifier: int, size: int, read_only: bool, any_owner: bool) -> Memory:
+    return Memory.open_sysv_id(identifier, size=size, read_only=read_only, any_owner=any_owner)
 
 
 def reduce_mq(queue: Mq) -> tuple[Any, tuple[Any, ...]]:
     if queue.name is not None:
-        return rebuild_named_mq, (queue.name, queue.access)
+        return rebuild_named_mq, (queue.name, _identity(queue.fileno()), queue.access, queue.any_owner)
     return rebuild_mq, (DupFd(queue.fileno()),)
 
 
-def rebuild_named_mq(name: str, access: Literal["both", "receive", "send"]) -> Mq:
-    return Mq.open(name, access=access)
+def rebuild_named_mq(name: str, identity: tuple[int, int], access: Literal["both", "receive", "send"], any_owner: bool) -> Mq:
+    return _same(Mq.open(name, access=access, any_owner=any_owner), identity, name)
 
 
 def rebuild_mq(descriptor: _Descriptor) -> Mq:
@@ -69,11 +99,19 @@ def rebuild_mq(descriptor: _Descriptor) -> Mq:
 
 
 def reduce_sysv_queue(queue: SysvQueue) -> tuple[Any, tuple[Any, ...]]:
-    return SysvQueue.open_id, (queue.id,)
+    return rebuild_sysv_queue, (queue.id, queue.any_owner)
+
+
+def rebuild_sysv_queue(identifier: int, any_owner: bool) -> SysvQueue:
+    return SysvQueue.open_id(identifier, any_owner=any_owner)
 
 
 def reduce_posix_semaphore(semaphore: PosixSemaphore) -> tuple[Any, tuple[Any, ...]]:
-    return PosixSemaphore.open, (semaphore.name,)
+    return rebuild_posix_semaphore, (semaphore.name, semaphore.any_owner)
+
+
+def rebuild_posix_semaphore(name: str, any_owner: bool) -> PosixSemaphore:
+    return PosixSemaphore.open(name, any_owner=any_owner)
 
 
 def reduce_in_place(kind: type[Mutex] | type[Semaphore], source: object, offset: int) -> tuple[Any, tuple[Any, ...]]:

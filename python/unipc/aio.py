@@ -11,6 +11,8 @@ RuntimeError. Names of hosts are looked up by the event loop's resolver.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import socket
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -30,6 +32,26 @@ _Result = TypeVar("_Result")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.000_05, 0.01
 
 
+class _Waiting:
+    """A task that waits for a descriptor, and the loop that it runs in."""
+
+    def __init__(self, fd: int, *, for_reading: bool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.done = self.loop.create_future()
+        self._fd, self._for_reading, self._is_registered = fd, for_reading, True
+        (self.loop.add_reader if for_reading else self.loop.add_writer)(fd, self.wake)
+
+    def wake(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def end(self) -> None:
+        """Before the descriptor is closed, whose number may be another file's at once."""
+        if self._is_registered and not self.loop.is_closed():
+            (self.loop.remove_reader if self._for_reading else self.loop.remove_writer)(self._fd)
+        self._is_registered = False
+
+
 class _Handle:
     """What they have in common: an object of unipc, and the tasks that wait for its descriptor."""
 
@@ -38,8 +60,8 @@ class _Handle:
         handle: unipc.Stream | unipc.Listener | unipc.Framed | unipc.Mq | unipc.Datagram | unipc.SeqpacketListener | unipc.Seqpacket,
     ) -> None:
         self._handle = handle
-        self._reading: asyncio.Future[None] | None = None
-        self._writing: asyncio.Future[None] | None = None
+        self._reading: _Waiting | None = None
+        self._writing: _Waiting | None = None
 
     async def _read(self, attempt: Callable[[], _Result]) -> _Result:
         if self._reading is not None:
@@ -48,14 +70,12 @@ class _Handle:
             try:
                 return attempt()
             except BlockingIOError:
-                loop, fd = asyncio.get_running_loop(), self._handle.fileno()
-                self._reading = loop.create_future()
-                loop.add_reader(fd, _wake, self._reading)
+                waiting = self._reading = _Waiting(self._handle.fileno(), for_reading=True)
                 try:
-                    await self._reading
+                    await waiting.done
                 finally:
                     self._reading = None
-                    loop.remove_reader(fd)
+                    waiting.end()
 
     async def _write(self, attempt: Callable[[], _Result]) -> _Result:
         if self._writing is not None:
@@ -64,14 +84,12 @@ class _Handle:
             try:
                 return attempt()
             except BlockingIOError:
-                loop, fd = asyncio.get_running_loop(), self._handle.fileno()
-                self._writing = loop.create_future()
-                loop.add_writer(fd, _wake, self._writing)
+                waiting = self._writing = _Waiting(self._handle.fileno(), for_reading=False)
                 try:
-                    await self._writing
+                    await waiting.done
                 finally:
                     self._writing = None
-                    loop.remove_writer(fd)
+                    waiting.end()
 
     def fileno(self) -> int:
         """The descriptor, which stays the object's."""
@@ -83,15 +101,24 @@ class _Handle:
         return self._handle.closed
 
     def close(self) -> None:
-        """Closes it; again is fine. A task that waits for it gets ValueError."""
-        if not self._handle.closed:
-            loop, fd = asyncio.get_running_loop(), self._handle.fileno()
-            loop.remove_reader(fd)
-            loop.remove_writer(fd)
-        self._handle.close()
+        """Closes it; again is fine, and it needs no loop. A task that waits for it gets ValueError.
+
+        In another thread than that of such a task, it is closed as soon as the task's loop comes to it.
+        """
+        for waiting in (self._reading, self._writing):
+            if waiting is not None and waiting.loop.is_running() and waiting.loop is not _running_loop():
+                # The loop may be closed by now, and then nothing waits.
+                with contextlib.suppress(RuntimeError):
+                    waiting.loop.call_soon_threadsafe(self._close)
+                    return
+        self._close()
+
+    def _close(self) -> None:
         for waiting in (self._reading, self._writing):
             if waiting is not None:
-                _wake(waiting)
+                waiting.end()
+                waiting.wake()
+        self._handle.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,9 +127,11 @@ class _Handle:
         self.close()
 
 
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Stream(_Handle):
@@ -130,10 +159,21 @@ class Stream(_Handle):
 
     @staticmethod
     async def connect_tcp(host: str | None, port: int, *, nodelay: bool = True, family: int = 0) -> Stream:
-        """Connects to a host and port; no host is loopback. See unipc.Stream.connect_tcp."""
-        loop = asyncio.get_running_loop()
+        """Connects to a host and port; no host is loopback. See unipc.Stream.connect_tcp, whose errors these are."""
+        # The resolver would take the port modulo 65536.
+        if not 1 <= port <= 65535:
+            raise OSError(errno.EINVAL, f"connect to TCP: Invalid argument; a peer's port is 1 to 65535, not {port}")
         families = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-        addresses = await loop.getaddrinfo(host or "localhost", port, family=families[family], type=socket.SOCK_STREAM)
+        if family not in families:
+            raise OSError(errno.EINVAL, f"connect to TCP: Invalid argument; family is 4, 6, or 0 for both, not {family}")
+        loop, name = asyncio.get_running_loop(), host or "localhost"
+        if name.startswith("[") and name.endswith("]"):
+            name = name[1:-1]
+        try:
+            addresses = await loop.getaddrinfo(name, port, family=families[family], type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            # UnicodeError: no name has labels like that.
+            raise OSError(errno.EADDRNOTAVAIL, f"connect to TCP: Cannot assign requested address; {error}", host) from None
         problem: OSError = ConnectionRefusedError(f"{host}:{port} has no address")
         for kind, _, protocol, _, address in addresses:
             connection = socket.socket(kind, socket.SOCK_STREAM, protocol)
@@ -161,7 +201,10 @@ class Stream(_Handle):
         return await self._read(lambda: self._handle.read_into(buffer, timeout=0))
 
     async def read_exact(self, size: int) -> bytes:
-        """Reads exactly size bytes. EndOfStream if nothing comes any more, Truncated if the end comes in the middle."""
+        """Reads exactly size bytes. EndOfStream if nothing comes any more, Truncated if the end comes in the middle.
+
+        A task that is cancelled meanwhile, as by asyncio.timeout, loses what had come; read and read_into lose nothing.
+        """
         buffer = bytearray(size)
         view, done = memoryview(buffer), 0
         while done < size:
@@ -187,7 +230,7 @@ class Stream(_Handle):
         return await self._write(lambda: self._handle.write(data, timeout=0))
 
     async def write_all(self, data: ReadableBuffer) -> None:
-        """Writes everything."""
+        """Writes everything. Of a task that is cancelled meanwhile, a part may have gone out."""
         view = memoryview(data).cast("B")
         while view:
             view = view[await self.write(view) :]
@@ -244,11 +287,13 @@ class Listener(_Handle):
 
 
 class Framed(_Handle):
-    """Messages on a stream; see unipc.Framed. `async for` receives until the end."""
+    """Messages on a stream; see unipc.Framed. `async for` receives until the end, or until it is closed."""
 
     _handle: unipc.Framed
 
     def __init__(self, stream: Stream, *, largest: int = 0) -> None:
+        if stream._reading is not None or stream._writing is not None:
+            raise RuntimeError("a task waits for the stream")
         super().__init__(unipc.Framed(stream._handle, largest=largest))
 
     async def send(self, message: ReadableBuffer) -> None:
@@ -272,6 +317,10 @@ class Framed(_Handle):
             return await self.receive()
         except unipc.EndOfStream:
             raise StopAsyncIteration from None
+        except ValueError:
+            if self.closed:
+                raise StopAsyncIteration from None
+            raise
 
 
 class Mq(_Handle):
@@ -456,3 +505,7 @@ class Seqpacket(_Handle):
             return await self.receive()
         except unipc.EndOfStream:
             raise StopAsyncIteration from None
+        except ValueError:
+            if self.closed:
+                raise StopAsyncIteration from None
+            raise

@@ -1,0 +1,87 @@
+"""What travels by its name, and arrives as it was."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+import targets
+from conftest import stop_helpers
+
+import unipc
+
+HANG = 20.0
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_what_was_asked_for_at_opening_is_asked_for_again(method: str, name: str) -> None:
+    with (
+        unipc.Memory.create(name, 4096, temporary=True),
+        unipc.Mq.create(name, temporary=True),
+        unipc.PosixSemaphore.create(name, temporary=True),
+        unipc.SysvQueue.private(temporary=True) as typed,
+    ):
+        if os.geteuid() == 0:
+            os.chown(f"/dev/shm/{name}", 12345, 12345)
+            os.chown(f"/dev/shm/sem.{name}", 12345, 12345)
+        first, second = unipc.Stream.pair_unix()
+        with (
+            unipc.Memory.open(name, any_owner=True, checked=True) as memory,
+            unipc.Mq.open(name, any_owner=True) as queue,
+            unipc.PosixSemaphore.open(name, any_owner=True) as semaphore,
+            unipc.SysvQueue.open_id(typed.id, any_owner=True) as again,
+            second,
+            unipc.Framed(first) as answers,
+        ):
+            child = get_context(method).Process(target=targets.look_at, args=(memory, queue, semaphore, again, second))
+            child.start()
+            assert answers.receive(timeout=HANG) == b"True True True True True"
+            child.join(HANG)
+            child.close()
+    stop_helpers()
+
+
+def test_another_object_of_the_same_name_is_not_taken_for_it(name: str) -> None:
+    for kind in (lambda: unipc.Memory.create(name, 4096), lambda: unipc.Mq.create(name)):
+        with kind() as meant:
+            pickled = pickle.dumps(meant)
+            pickle.loads(pickled).close()
+            type(meant).unlink(name)
+            with pytest.raises(FileNotFoundError):
+                pickle.loads(pickled)
+            # While the one that is meant still is there, so no other can have its number.
+            with kind(), pytest.raises(FileNotFoundError, match="another"):
+                pickle.loads(pickled)
+            type(meant).unlink(name)
+
+
+def test_what_cannot_travel_says_so(tmp_path: Path) -> None:
+    with unipc.Memory.anonymous(4096) as nameless, pytest.raises(TypeError, match="anonymous"):
+        pickle.dumps(nameless)
+    (tmp_path / "file").write_bytes(b"x")
+    with unipc.Memory.open_file(tmp_path / "file", copy_on_write=True) as private, pytest.raises(TypeError, match="private"):
+        pickle.dumps(private)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        unipc.Error,
+        unipc.EndOfStream,
+        unipc.Forked,
+        unipc.Incompatible,
+        unipc.InternalError,
+        unipc.Truncated,
+        unipc.Unavailable,
+        unipc.WrongKind,
+        unipc.WrongSize,
+    ],
+)
+def test_errors_can_be_made_and_travel(kind: type[unipc.Error]) -> None:
+    error = kind()
+    assert (error.code, error.errno, error.filename, str(error)) == (kind.code, None, None, kind.__doc__)
+    again = pickle.loads(pickle.dumps(kind(-10001, "what went wrong", "name")))
+    assert (type(again), again.code, again.strerror, again.filename) == (kind, -10001, "what went wrong", "name")
