@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use support::alone::Alone;
 use support::contained::{is_root, mount_memory, own_mounts};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::{become_user, random_time};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
@@ -422,7 +422,7 @@ fn writers_killed_at_random_leave_no_torn_record_to_receive() {
     add(&path, &checked_record(5, 10));
     let mut follower = follow(&path);
     let (mut seed, mut whole, mut torn) = (0x2545_f491_4f6c_dd1d_u64, 0u64, 0u64);
-    for round in 0..100 {
+    for round in 0..kills() {
         let writers: Vec<Child> = (0..2u64)
             .map(|number| {
                 Child::fork(|| {
@@ -451,7 +451,7 @@ fn writers_killed_at_random_leave_no_torn_record_to_receive() {
             replace(&path, b"", &ReplaceOptions::default()).unwrap();
         }
     }
-    eprintln!("200 writers killed: {whole} whole records received, {torn} torn ones passed over");
+    eprintln!("{} writers killed: {whole} whole records received, {torn} torn ones passed over", 2 * kills());
     assert!(whole > 100 && torn > 0, "{whole} {torn}");
 }
 
@@ -594,4 +594,55 @@ fn bytes_that_come_one_by_one_are_one_record() {
     }
     assert_eq!(receive(&mut follower), "slowly but whole");
     assert_eq!(follower.path(), path);
+}
+
+#[test]
+fn what_never_ends_is_not_waited_for() {
+    let alone = Alone::new();
+    let path = alone.path("log");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut follower = Follower::open(&path, &FollowerOptions { largest: 1000, ..Default::default() }).unwrap();
+    // A line that is longer than it can be read in a while; it is told once, and passed over in pieces.
+    file.set_len(300 << 20).unwrap();
+    assert!(follower.receive_vec(Wait::NEVER).unwrap_err().is(Errno::EMSGSIZE));
+    let mut calls = 0;
+    plain(&path, b"\nfound\n");
+    loop {
+        match follower.receive_vec(Wait::NEVER) {
+            Ok((record, _)) => break assert_eq!(record, b"found"),
+            Err(error) => assert!(error.is(Errno::EAGAIN), "{error}"),
+        }
+        // There is more, and the descriptor says so.
+        let mut polled = libc::pollfd { fd: std::os::fd::AsRawFd::as_raw_fd(&follower.fd().unwrap()), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid pollfd.
+        assert_eq!(unsafe { libc::poll(&mut polled, 1, 0) }, 1);
+        calls += 1;
+    }
+    assert!(calls > 100, "{calls}");
+}
+
+#[test]
+fn a_child_forked_while_its_parent_appends_does_not_keep_the_lock() {
+    let alone = Alone::new();
+    let path = alone.path("log");
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                add(&path, &[b'x'; 10_000]);
+            }
+        });
+        let children: Vec<Child> = (0..50)
+            .map(|_| {
+                Child::fork(|| {
+                    std::thread::sleep(HANG);
+                    0
+                })
+            })
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        // Each of them may have a copy of the descriptor, and lives on.
+        add(&path, b"last");
+        drop(children);
+    });
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use support::alone::Alone;
 use support::contained::{is_root, not_looked, own_mounts};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::{become_user, random_time};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
@@ -417,8 +417,8 @@ fn a_killed_holder_lets_go_a_hundred_times() {
     let alone = Alone::new();
     let path = alone.path("lock");
     let mut seed = 0x9e37_79b9_7f4a_7c15;
-    for round in 0..100 {
-        let kind = KINDS[round % 3];
+    for round in 0..kills() {
+        let kind = KINDS[round as usize % 3];
         let mut child = Child::fork(|| {
             let lock = open(&path, kind);
             loop {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::errno::Errno;
 use support::alone::Alone;
 use support::contained::{is_root, mount_memory, own_mounts};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::{become_user, random_time};
 use support::shared::SharedPages;
 use unipc::file::exchange::{Durability, ReplaceOptions, replace};
@@ -173,7 +173,7 @@ fn readers_see_whole_contents_while_writers_are_killed() {
         })
         .collect();
     let (mut seed, mut left) = (0x51_7cc1_b727_220a, 0);
-    for _ in 0..100 {
+    for _ in 0..kills() {
         let writers: Vec<Child> = (0..2u8)
             .map(|number| {
                 Child::fork(|| {
@@ -193,7 +193,7 @@ fn readers_see_whole_contents_while_writers_are_killed() {
         assert_eq!(reader.wait(), 0);
     }
     assert!(reads.load(Ordering::Relaxed) > 10);
-    eprintln!("200 writers killed, {left} names seen behind them, {} whole contents read", reads.load(Ordering::Relaxed));
+    eprintln!("{} writers killed, {left} names seen behind them, {} whole contents read", 2 * kills(), reads.load(Ordering::Relaxed));
     // Whatever the last one has left goes with the next replacements: two names at most were in use.
     for _ in 0..2 {
         replace(&path, b"end", &fast()).unwrap();

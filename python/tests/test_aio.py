@@ -95,3 +95,39 @@ def test_a_listener_that_comes_late(path: Path) -> None:
             (await connecting).close()
 
     asyncio.run(main())
+
+
+def test_a_follower_is_awaited(path: Path) -> None:
+    class Silent:
+        """A follower without inotify."""
+
+        def __init__(self, follower: unipc.FileFollower) -> None:
+            self.follower = follower
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.follower, name)
+
+        def fileno(self) -> int:
+            raise unipc.Unavailable(0, "no inotify")
+
+    async def main(follower: unipc.FileFollower) -> None:
+        async with asyncio.timeout(HANG), unipc.aio.FileFollower(follower) as log:
+            assert await log.receive() == b"first"
+            asyncio.get_running_loop().call_later(0.02, unipc.append_record, path, b"second")
+            async for record in log:
+                assert record == b"second"
+                break
+            asyncio.get_running_loop().call_later(0.02, path.unlink)
+            assert (await log.receive_event()).kind == "deleted"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await log.receive()
+            waiting = asyncio.create_task(log.receive())
+            await asyncio.sleep(0.01)
+            log.close()
+            with pytest.raises(ValueError, match="closed"):
+                await waiting
+
+    for wrap in (lambda follower: follower, Silent):
+        unipc.append_record(path, b"first")
+        asyncio.run(main(wrap(unipc.FileFollower(path))))  # type: ignore[no-untyped-call]

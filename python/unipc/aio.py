@@ -1,4 +1,4 @@
-"""The streams, datagrams, seqpackets and POSIX message queues for asyncio: the same names, awaited. What blocks in unipc
+"""The streams, datagrams, seqpackets, POSIX message queues and file followers for asyncio: the same names, awaited. What blocks in unipc
 suspends the task here; no threads are used.
 
     async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
 
-__all__ = ["Datagram", "Framed", "Listener", "Mq", "Seqpacket", "SeqpacketListener", "Stream"]
+__all__ = ["Datagram", "FileFollower", "Framed", "Listener", "Mq", "Seqpacket", "SeqpacketListener", "Stream"]
 
 _Result = TypeVar("_Result")
 
@@ -57,7 +57,14 @@ class _Handle:
 
     def __init__(
         self,
-        handle: unipc.Stream | unipc.Listener | unipc.Framed | unipc.Mq | unipc.Datagram | unipc.SeqpacketListener | unipc.Seqpacket,
+        handle: unipc.Stream
+        | unipc.Listener
+        | unipc.Framed
+        | unipc.Mq
+        | unipc.Datagram
+        | unipc.SeqpacketListener
+        | unipc.Seqpacket
+        | unipc.FileFollower,
     ) -> None:
         self._handle = handle
         self._reading: _Waiting | None = None
@@ -342,6 +349,52 @@ class Mq(_Handle):
     async def receive_message(self) -> unipc.Message:
         """Receives a message together with its priority; see unipc.Mq.receive_message."""
         return await self._read(lambda: self._handle.receive_message(timeout=0))
+
+
+class FileFollower(_Handle):
+    """A follower of a file; see unipc.FileFollower: `unipc.aio.FileFollower(unipc.FileFollower("app.log"))`.
+
+    It looks every half second, also when inotify has told nothing, and probes where there is none.
+    """
+
+    _handle: unipc.FileFollower
+
+    def __init__(self, follower: unipc.FileFollower) -> None:
+        super().__init__(follower)
+
+    async def _follow(self, attempt: Callable[[], _Result]) -> _Result:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with asyncio.timeout(0.5):
+                    return await self._read(attempt)
+            except TimeoutError:
+                continue
+            except unipc.Unavailable:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def receive(self) -> bytes:
+        """Receives a record; see unipc.FileFollower.receive."""
+        return await self._follow(lambda: self._handle.receive(timeout=0))
+
+    async def receive_event(self) -> unipc.FileEvent:
+        """Receives a record, or what has happened to the file; see unipc.FileFollower.receive_event."""
+        return await self._follow(lambda: self._handle.receive_event(timeout=0))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self.receive()
+
+    def close(self) -> None:
+        """Closes it; again is fine. A task that waits for it gets ValueError."""
+        try:
+            super().close()
+        except unipc.Unavailable:
+            # Nobody waits for a descriptor.
+            self._handle.close()
 
 
 class Datagram(_Handle):

@@ -1,5 +1,10 @@
 //! Children that a test makes, and that never outlive it.
 
+/// How many processes a test kills at random moments: UNIPC_TEST_KILLS, or 100.
+pub fn kills() -> u64 {
+    std::env::var("UNIPC_TEST_KILLS").map_or(100, |text| text.parse().expect("UNIPC_TEST_KILLS is a number"))
+}
+
 /// A forked child; killed and waited for when dropped.
 pub struct Child {
     id: libc::pid_t,

@@ -30,7 +30,7 @@ pub struct AppendOptions {
 ///
 /// Writers keep each other out by a `flock` of the file, so `flock FILE sh -c 'echo … >>FILE'` joins in. The wait is for that lock. A program that appends
 /// without it (`>>` of a shell) does no harm as long as it writes whole lines by one write each. Each call opens the file, as it may have been rotated, and
-/// closes it; nothing is held between calls.
+/// closes it; nothing is held between calls. A process that holds a flock of the file itself keeps itself out.
 ///
 /// Errors: `EINVAL`: the record contains a newline, or ends with [`TORN`]; `EAGAIN`, `ETIMEDOUT`, `ECANCELED`: another is appending, or was stopped at it;
 /// `ENOSPC`, `EDQUOT`, `EIO`, `EFBIG`: the record may stand there torn, and readers pass over it; `ENOENT` of the directory, `EACCES` (it takes
@@ -63,7 +63,10 @@ pub fn append<'a>(path: &str, record: &[u8], options: &AppendOptions, wait: impl
             Err(errno) => return Err(Error::os(OPERATION, errno).on(path)),
         }
     };
-    write(&file, record).during_on(OPERATION, path)?;
+    let written = write(&file, record);
+    // Not by closing alone: a child that another thread has forked meanwhile would keep the lock as long as it lives.
+    file.unlock(LockRange::WHOLE)?;
+    written.during_on(OPERATION, path)?;
     if options.sync {
         nix::unistd::fdatasync(&file).during_on(OPERATION, path)?;
     }

@@ -231,21 +231,26 @@ impl Follower {
                 let end = self.offset + size as u64 + 1;
                 return Ok(Followed { event: FileEvent::Record, size, offset: self.offset, end, torn: self.torn });
             }
+            // What is passed over may come without an end: lines that are too long, files without a record.
+            if read > self.largest.saturating_add(CHUNK) {
+                read = 0;
+                if let Err(error) = deadline.remaining() {
+                    self.watch_again();
+                    return Err(error.on(self.path.as_str()));
+                }
+            }
             let count = self.fill()?;
             read += count;
-            if count > 0 && read <= self.largest.saturating_add(CHUNK) {
-                continue;
-            }
             if count > 0 {
-                // An endless line, which keeps coming.
-                deadline.remaining().map_err(|error| error.on(self.path.as_str()))?;
-                read = 0;
                 continue;
             }
             match self.look()? {
                 Look::More => continue,
                 Look::Event(event) if events => return Ok(Followed { event, size: 0, offset: 0, end: 0, torn: self.torn }),
-                Look::Event(_) => continue,
+                Look::Event(_) => {
+                    read += CHUNK;
+                    continue;
+                }
                 Look::Same if !has_drained && self.told_by().is_some_and(Watch::drain) => {
                     // What was told may have come after the look.
                     has_drained = true;
@@ -379,7 +384,7 @@ impl Follower {
         }
         self.forget();
         self.file = None;
-        self.tells = self.watch.as_mut().is_some_and(|watch| watch.on_directory(directory_of(&self.path)));
+        self.watch_directory();
         if is_gone {
             return Ok(Look::Event(FileEvent::Deleted));
         }
@@ -396,6 +401,18 @@ impl Follower {
         self.file = Some(file);
         self.watch_file();
         Look::Event(FileEvent::Replaced)
+    }
+
+    /// There is something left, so the descriptor is to be readable.
+    fn watch_again(&mut self) {
+        match self.file {
+            Some(_) => self.watch_file(),
+            None => self.watch_directory(),
+        }
+    }
+
+    fn watch_directory(&mut self) {
+        self.tells = self.watch.as_mut().is_some_and(|watch| watch.on_directory(directory_of(&self.path)));
     }
 
     fn watch_file(&mut self) {

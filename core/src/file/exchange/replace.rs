@@ -174,6 +174,7 @@ fn reclaim(place: &str) {
     let Ok(found) = crate::descriptor::status(lock.as_fd()) else { return };
     if lock.acquire(LockMode::Exclusive, WHOLE, Wait::NEVER).is_ok() {
         let _ = name::unlink_if_same(place, Identity::of(&found));
+        let _ = lock.unlock(WHOLE);
     }
 }
 
