@@ -1,0 +1,2 @@
+set -eu
+"$1/bounded_buffer$FORM"

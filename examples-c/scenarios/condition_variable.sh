@@ -1,0 +1,2 @@
+set -eu
+"$1/condition_variable$FORM"

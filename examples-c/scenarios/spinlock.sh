@@ -1,0 +1,3 @@
+set -eu
+"$1/spinlock$FORM"
+"$1/spinlock$FORM" --kill-holder
