@@ -6,7 +6,7 @@ use unipc_core::Error;
 use unipc_core::sync::Spinlock;
 
 use crate::error::UNIPC_NEEDS_REPAIR;
-use crate::sync::in_place;
+use crate::sync::{at_once, in_place};
 use crate::wait::waiting;
 use crate::{guard, guard_unit};
 
@@ -65,6 +65,14 @@ pub unsafe extern "C" fn unipc_spinlock_init(spinlock: *mut unipc_spinlock) -> c
 /// `spinlock` is NULL or an object in memory that is only used through these functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_spinlock_lock(spinlock: *mut unipc_spinlock, timeout: i64) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(spinlock, Spinlock::lock_at_once) { 0 } else { lock_slowly(spinlock, timeout) } }
+}
+
+/// # Safety
+/// As [`unipc_spinlock_lock`].
+#[cold]
+unsafe extern "C" fn lock_slowly(spinlock: *mut unipc_spinlock, timeout: i64) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| waiting(timeout, |wait| unsafe { self::spinlock("lock spinlock", spinlock) }?.lock_raw(wait)))
 }
@@ -95,6 +103,14 @@ pub unsafe extern "C" fn unipc_spinlock_try_lock(spinlock: *mut unipc_spinlock) 
 /// As unipc_spinlock_lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_spinlock_lock_recover(spinlock: *mut unipc_spinlock, timeout: i64) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(spinlock, Spinlock::lock_at_once) { 0 } else { lock_recover_slowly(spinlock, timeout) } }
+}
+
+/// # Safety
+/// As [`unipc_spinlock_lock`].
+#[cold]
+unsafe extern "C" fn lock_recover_slowly(spinlock: *mut unipc_spinlock, timeout: i64) -> c_int {
     guard(|| {
         // SAFETY: the caller's promise.
         let spinlock = unsafe { self::spinlock("lock spinlock to recover", spinlock) }?;
@@ -127,6 +143,14 @@ pub unsafe extern "C" fn unipc_spinlock_mark_consistent(spinlock: *mut unipc_spi
 /// As unipc_spinlock_lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_spinlock_unlock(spinlock: *mut unipc_spinlock) -> c_int {
+    // SAFETY: the caller's promise, for both.
+    unsafe { if at_once(spinlock, Spinlock::unlock_at_once) { 0 } else { unlock_slowly(spinlock) } }
+}
+
+/// # Safety
+/// As [`unipc_spinlock_lock`].
+#[cold]
+unsafe extern "C" fn unlock_slowly(spinlock: *mut unipc_spinlock) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| unsafe { self::spinlock("unlock spinlock", spinlock) }?.unlock())
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use support::objects::killed_behind_its_sleep;
 use support::process::Child;
 use support::shared::SharedPages;
-use support::stepper::{Step, Stepper, is_asleep};
+use support::stepper::{Stepper, is_asleep};
 use support::waits::ends_in_every_way;
 use unipc::Wait;
 use unipc::sync::{Spinlock, SpinlockGuard};
@@ -261,52 +262,46 @@ fn stopped_at_every_instruction_nobody_hangs() {
     assert!(points > 50 && refused > 0 && (refused as u32) < points, "{points} {refused}");
 }
 
-/// The lock is held by another at first: the victim dies before, in and after its sleep, also as a woken waiter. It dies in the late part of a long
-/// spin, so not every instruction of that is one of the points.
+/// The lock is held by another at first: the victim dies behind its sleep, as a woken waiter, or as one that has found the holder dead.
 #[test]
 fn killed_at_every_instruction_contended() {
     let _leaks = Leaks::watch();
-    let mut points = 0;
-    loop {
-        let account = SharedPages::<Account>::zeroed();
-        // A holder that neither dies nor lets go while the victim spins.
-        let mut guard = Some(account.lock.lock(HANG).unwrap());
-        let spins = || drop(account.lock.lock(Duration::from_nanos(1)));
-        let mut stepper = Stepper::start(
-            || {
-                warm_up();
-                spins();
+    for (what, dies) in [("a lock that is let go", false), ("a lock of one that dies", true)] {
+        let set_up = |account: &SharedPages<Account>| {
+            let holder = Child::fork(|| {
+                account.lock.lock_raw(HANG).unwrap();
+                account.phase.store(1, Ordering::Release);
+                while account.phase.load(Ordering::Acquire) != 2 {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                i32::from(account.lock.unlock().is_err())
+            });
+            wait_until(|| account.phase.load(Ordering::Acquire) == 1);
+            holder
+        };
+        let release = |account: &Account, holder: &mut Child| {
+            if dies {
+                holder.kill();
+            } else {
+                account.phase.store(2, Ordering::Release);
+            }
+        };
+        let points = killed_behind_its_sleep(
+            what,
+            set_up,
+            |_| warm_up(),
+            lock_and_count,
+            release,
+            |account, holder| {
+                if !dies {
+                    assert_eq!(holder.wait(), 0);
+                }
+                assert!(account.survive() || !dies, "a dead holder is forgotten");
+                assert!(!account.survive());
             },
-            || lock_and_count(&account),
         );
-        let (mut finished, mut slept, mut behind) = (false, false, 0);
-        while behind < points {
-            let mut step = stepper.step();
-            if step == Step::Sleeping {
-                // It sleeps for the lock: let it have it.
-                slept = true;
-                drop(guard.take());
-                step = stepper.finish(HANG);
-            }
-            assert_ne!(step, Step::Sleeping, "a waiter hangs though the lock is free");
-            if let Step::Exited(status) = step {
-                assert_eq!(status, 0);
-                finished = true;
-                break;
-            }
-            behind += u32::from(slept);
-        }
-        if finished {
-            break;
-        }
-        stepper.kill();
-        drop(guard);
-        account.survive();
-        assert!(!account.survive());
-        points += 1;
+        assert!(points > 50, "{points}");
     }
-    println!("killed at {points} instructions behind the sleep of a contended lock; failures: 0");
-    assert!(points > 50, "the stepper has not stepped through a lock: {points}");
 }
 
 /// Kills the holder at every instruction of its unlock while another process sleeps for the lock: it comes through.

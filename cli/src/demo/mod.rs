@@ -8,8 +8,10 @@
 
 mod events;
 mod files;
+mod locks;
 mod messages;
 mod raw;
+mod raw_locks;
 mod raw_sockets;
 mod shared;
 mod sockets;
@@ -167,6 +169,11 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "memfd" => shared::memfd(stage),
         "sysv-memory" => shared::sysv(stage),
         "mutex" => sync::mutex(stage),
+        "spinlock" => locks::spinlock(stage),
+        "rwlock" => locks::rwlock(stage),
+        "condvar" => locks::condvar(stage),
+        "event" => locks::event(stage),
+        "barrier" => locks::barrier(stage),
         "semaphore" => sync::semaphore(stage),
         "semaphore-recover" => sync::semaphore_recover(stage),
         "posix-semaphore" => sync::posix_semaphore(stage),
@@ -203,6 +210,11 @@ pub fn run_peer(arguments: &PeerArguments) -> u8 {
         ("memfd", [rounds]) => shared::peer_of_memfd(rounds),
         ("sysv-memory", [identifier, rounds]) => shared::peer_of_sysv(identifier, rounds),
         ("mutex", [name, rounds]) => sync::peer_of_mutex(name, rounds),
+        ("spinlock", [name, rounds]) => locks::peer_of_spinlock(name, rounds),
+        ("rwlock", [name, rounds]) => locks::peer_of_rwlock(name, rounds),
+        ("condvar", [name, rounds]) => locks::peer_of_condvar(name, rounds),
+        ("event", [name, rounds]) => locks::peer_of_event(name, rounds),
+        ("barrier", [name, rounds]) => locks::peer_of_barrier(name, rounds),
         ("semaphore", [name, rounds]) => sync::peer_of_semaphore(name, rounds),
         ("semaphore-recover", [name, rounds]) => sync::peer_of_semaphore_recover(name, rounds),
         ("posix-semaphore", [there, back, rounds]) => sync::peer_of_posix_semaphore(there, back, rounds),

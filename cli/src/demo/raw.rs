@@ -318,7 +318,12 @@ impl<'a> Mutex<'a> {
         Ok(Mutex(room))
     }
 
-    fn pointer(self) -> *mut libc::pthread_mutex_t {
+    /// One that another process made, or that is made here.
+    pub(super) fn of(room: &'a Room) -> Mutex<'a> {
+        Mutex(room)
+    }
+
+    pub(super) fn pointer(self) -> *mut libc::pthread_mutex_t {
         ptr::from_ref(self.0).cast_mut().cast()
     }
 

@@ -44,7 +44,7 @@ impl Drop for Owned {
 }
 
 /// Waits until the word has reached a value, or passed it; for what happens once, not for what is timed.
-fn await_word(word: &AtomicU32, value: u32) -> Outcome<()> {
+pub(super) fn await_word(word: &AtomicU32, value: u32) -> Outcome<()> {
     let start = Instant::now();
     while word.load(Ordering::Acquire) < value {
         if start.elapsed() > PATIENCE {

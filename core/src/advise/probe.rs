@@ -18,7 +18,7 @@ use crate::message::{
 };
 use crate::process::{Command, Pipeline};
 use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, UnixConnectOptions, UnixListenOptions, create_fifo};
-use crate::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
+use crate::sync::{Barrier, Condvar, Event, Mutex, PosixSemaphore, PosixSemaphoreOptions, RwLock, Semaphore, Spinlock};
 use crate::wait::{Timeout, Wait};
 
 const OPERATION: &str = "probe";
@@ -269,6 +269,46 @@ pub(super) fn mutex() -> Availability {
         drop(mutex.lock(PATIENCE)?);
         drop(mutex.lock_recover(PATIENCE)?);
         Ok(())
+    }))
+}
+
+pub(super) fn spinlock() -> Availability {
+    availability(crate::memory::anonymous::<Spinlock>().and_then(|spinlock| {
+        drop(spinlock.lock(PATIENCE)?);
+        drop(spinlock.lock_recover(PATIENCE)?);
+        Ok(())
+    }))
+}
+
+pub(super) fn rwlock() -> Availability {
+    availability(crate::memory::anonymous::<RwLock>().and_then(|rwlock| {
+        drop(rwlock.read(PATIENCE)?);
+        drop(rwlock.write(PATIENCE)?);
+        Ok(())
+    }))
+}
+
+pub(super) fn condvar() -> Availability {
+    fn trial() -> Result<()> {
+        let (mutex, condvar) = (crate::memory::anonymous::<Mutex>()?, crate::memory::anonymous::<Condvar>()?);
+        let mut guard = mutex.lock(PATIENCE)?;
+        condvar.notify_all()?;
+        condvar.wait_while(&mut guard, PATIENCE, || false)
+    }
+    availability(trial())
+}
+
+pub(super) fn event() -> Availability {
+    availability(crate::memory::anonymous::<Event>().and_then(|event| {
+        event.set()?;
+        event.wait(PATIENCE)
+    }))
+}
+
+pub(super) fn barrier() -> Availability {
+    availability(Barrier::new(1).and_then(|barrier| {
+        barrier.wait(PATIENCE)?;
+        barrier.leave()
     }))
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, 
 
 use super::{Memory, MemoryOptions};
 use crate::error::Result;
-use crate::sync::{Mutex, Semaphore};
+use crate::sync::{Barrier, Condvar, Event, Mutex, RwLock, Semaphore, Spinlock};
 
 /// May live in shared memory.
 ///
@@ -31,6 +31,16 @@ shareable_primitives!(AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, At
 unsafe impl Shareable for Mutex {}
 // SAFETY: made for this: atomics; zero bytes are valid.
 unsafe impl Shareable for Semaphore {}
+// SAFETY: as above.
+unsafe impl Shareable for Spinlock {}
+// SAFETY: as above.
+unsafe impl Shareable for RwLock {}
+// SAFETY: as above.
+unsafe impl Shareable for Condvar {}
+// SAFETY: as above.
+unsafe impl Shareable for Event {}
+// SAFETY: as above; zero bytes are one that refuses to be used before it is initialised.
+unsafe impl Shareable for Barrier {}
 // SAFETY: an array is its elements.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {}
 

@@ -88,6 +88,7 @@ impl Spinlock {
     ///
     /// Other errors: `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]); `EDEADLK` for the holder;
     /// [`Failure::Incompatible`](crate::Failure::Incompatible).
+    #[inline]
     pub fn lock<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<SpinlockGuard<'_>> {
         self.lock_raw(wait)?;
         Ok(SpinlockGuard::of(self, false))
@@ -101,15 +102,22 @@ impl Spinlock {
     /// Locks also when the last holder died; the guard then [needs repair](SpinlockGuard::needs_repair).
     ///
     /// Errors as [`lock`](Spinlock::lock), but `EOWNERDEAD`.
+    #[inline]
     pub fn lock_recover<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<SpinlockGuard<'_>> {
         let needs_repair = self.lock_recover_raw(wait)?;
         Ok(SpinlockGuard::of(self, needs_repair))
     }
 
     /// [`lock`](Spinlock::lock) for callers who cannot keep a guard; pair it with [`unlock`](Spinlock::unlock).
+    #[inline]
     pub fn lock_raw<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
+        if self.lock_at_once() { Ok(()) } else { self.lock_slowly(wait.into()) }
+    }
+
+    #[cold]
+    fn lock_slowly(&self, wait: Wait<'_>) -> Result<()> {
         const OPERATION: &str = "lock spinlock";
-        if self.acquire(OPERATION, wait.into())? {
+        if self.acquire(OPERATION, wait)? {
             self.release(ThreadId::own().word());
             return Err(Error::os(OPERATION, Errno::EOWNERDEAD).hint("a holder died; lock to recover, and repair"));
         }
@@ -117,8 +125,37 @@ impl Spinlock {
     }
 
     /// [`lock_recover`](Spinlock::lock_recover) for callers who cannot keep a guard: `true` if repair is needed.
+    #[inline]
     pub fn lock_recover_raw<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<bool> {
-        self.acquire("lock spinlock to recover", wait.into())
+        if self.lock_at_once() { Ok(false) } else { self.lock_recover_slowly(wait.into()) }
+    }
+
+    #[cold]
+    fn lock_recover_slowly(&self, wait: Wait<'_>) -> Result<bool> {
+        self.acquire("lock spinlock to recover", wait)
+    }
+
+    /// Locks if it is free and needs no repair, in a few instructions that cannot panic. `false` says nothing: use the others.
+    #[doc(hidden)]
+    #[inline]
+    pub fn lock_at_once(&self) -> bool {
+        let Some(own) = self.known_thread() else { return false };
+        // Looked at while it is held: who wrote the word held it. The slow way locks once more.
+        self.owner.compare_exchange(0, own, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            && (self.needs_repair.load(Ordering::Relaxed) == 0 || !self.release(own))
+    }
+
+    /// Unlocks if the calling thread holds it, in a few instructions that cannot panic. `false` says nothing.
+    #[doc(hidden)]
+    #[inline]
+    pub fn unlock_at_once(&self) -> bool {
+        self.known_thread().is_some_and(|own| self.release(own))
+    }
+
+    /// The calling thread, if it is known and the spinlock set up for it.
+    #[inline(always)]
+    fn known_thread(&self) -> Option<u64> {
+        if self.identity.is_ready_here(Kind::Spinlock) { ThreadId::known() } else { None }
     }
 
     /// Ends the need for repair. `EPERM` unless the calling thread holds the spinlock.
@@ -133,7 +170,13 @@ impl Spinlock {
     }
 
     /// Unlocks. `EPERM` unless the calling thread holds the spinlock. A need for repair that was not met stays.
+    #[inline]
     pub fn unlock(&self) -> Result<()> {
+        if self.unlock_at_once() { Ok(()) } else { self.unlock_slowly() }
+    }
+
+    #[cold]
+    fn unlock_slowly(&self) -> Result<()> {
         const OPERATION: &str = "unlock spinlock";
         self.check(OPERATION)?;
         if self.release(ThreadId::own().word()) { Ok(()) } else { Err(not_the_holder(OPERATION)) }
@@ -195,16 +238,19 @@ impl Spinlock {
     }
 
     /// Whether the thread `own` held it.
+    #[inline]
     fn release(&self, own: u64) -> bool {
-        if self.owner.compare_exchange(own, 0, Ordering::Release, Ordering::Relaxed).is_ok() {
-            return true;
+        // Nobody takes it from a thread that lives; others only add the mark.
+        let is_held = self.owner.load(Ordering::Relaxed) & !SLEEPERS == own;
+        if is_held && self.owner.swap(0, Ordering::Release) & SLEEPERS != 0 {
+            self.ring();
         }
-        // The mark never goes while the lock is held.
-        let was_held = self.owner.compare_exchange(own | SLEEPERS, 0, Ordering::Release, Ordering::Relaxed).is_ok();
-        if was_held {
-            futex::wake(self.half(), 1);
-        }
-        was_held
+        is_held
+    }
+
+    #[cold]
+    fn ring(&self) {
+        futex::wake(self.half(), 1);
     }
 
     /// The half with the thread's number and the mark, at which the kernel looks. Only its address is used: the word is always used whole.
@@ -248,6 +294,7 @@ impl<'a> SpinlockGuard<'a> {
 }
 
 impl Drop for SpinlockGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Fails only in a child made by fork, which never held the lock.
         let _ = self.spinlock.unlock();
