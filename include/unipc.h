@@ -828,6 +828,123 @@ ptrdiff_t unipc_stream_peer_label(const unipc_stream *stream, char *buffer, size
  */
 int unipc_descriptor_take(int pidfd, int number);
 
+/* ---- Transfers: bytes between descriptors, without a copy where that can be ------------------------------ */
+
+/** way: read and write, through a buffer of the process. */
+#define UNIPC_TRANSFER_READ_WRITE 1
+
+/** way: splice; one of the two is a pipe. */
+#define UNIPC_TRANSFER_SPLICE 2
+
+/** way: splice into a pipe of the call's own, and out of it again. */
+#define UNIPC_TRANSFER_SPLICE_TWICE 3
+
+/** way: sendfile, from a file. */
+#define UNIPC_TRANSFER_SENDFILE 4
+
+/** way: copy_file_range, from file to file. */
+#define UNIPC_TRANSFER_COPY_FILE_RANGE 5
+
+/** Options of unipc_transfer. Begin with UNIPC_TRANSFER_OPTIONS_INIT; zero in a field is its default. */
+typedef struct unipc_transfer_options {
+  /** sizeof(unipc_transfer_options) */
+  size_t struct_size;
+  /** how many bytes; 0: to the end of the source */
+  uint64_t length;
+  /** with use_source_offset: where in the source, a file, to begin; its position stays */
+  uint64_t source_offset;
+  /** with use_destination_offset: where in the destination, a file, to begin; its position stays */
+  uint64_t destination_offset;
+  /** 0: the source is read at its position, which moves */
+  uint32_t use_source_offset;
+  /** 0: the destination is written at its position, which moves */
+  uint32_t use_destination_offset;
+  /** one of UNIPC_TRANSFER_...: this way alone; 0: the fastest that there is for the pair */
+  uint32_t way;
+} unipc_transfer_options;
+
+/** What was transferred. Begin with UNIPC_TRANSFER_RESULT_INIT. */
+typedef struct unipc_transfer_result {
+  /** sizeof(unipc_transfer_result) */
+  size_t struct_size;
+  /** how many bytes the destination has got, also in failure */
+  uint64_t bytes;
+  /** the way that it went in the end, one of UNIPC_TRANSFER_...; 0 in failure */
+  uint32_t way;
+  /** 1: the source has ended */
+  uint32_t at_end;
+} unipc_transfer_result;
+
+/** Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_OPTIONS_INIT does. Since 0.1. */
+void unipc_transfer_options_init(unipc_transfer_options *options);
+
+/** Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_RESULT_INIT does. Since 0.1. */
+void unipc_transfer_result_init(unipc_transfer_result *result);
+
+/**
+ * Transfers bytes from any descriptor to any: pipes, sockets, files, terminals, by the fastest way that the pair allows.
+ *
+ * A file is read or written at its position, which moves, unless an offset is used. A failure tells how many bytes the destination has got. Bytes
+ * that were taken from the source and did not arrive are lost, and the text of the error says how many: that can happen from one socket to another, when the
+ * destination breaks or, if somebody else writes to it, when the time is up.
+ *
+ * @param source       a descriptor that can be read; it stays the caller's
+ * @param destination  a descriptor that can be written to; it stays the caller's
+ * @param options      length, offsets, way; NULL: all there is, from the positions, by the fastest way
+ * @param timeout      nanoseconds for all of it; UNIPC_FOREVER; zero or less never waits
+ * @param result       receives what was transferred, also in failure; may be NULL
+ * @return             0; -EPIPE, -ECONNRESET: nobody reads any more, no SIGPIPE is raised; -ENOSPC, -EDQUOT, -EFBIG, -EIO; -EAGAIN, -ETIMEDOUT;
+ *                     -ECANCELED: the bound stop token; -EBADF; -ESPIPE: an offset in what is no file; -EMFILE, -ENFILE; -EINVAL: a way, or options, that are not
+ *                     for the pair; -E2BIG
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See splice(2), sendfile(2), copy_file_range(2).
+ */
+int unipc_transfer(int source, int destination, const unipc_transfer_options *options, int64_t timeout,
+    unipc_transfer_result *result);
+
+/**
+ * Duplicates what is in a pipe into another, without taking it out: at least a byte.
+ *
+ * The next call begins with the same byte again, unless somebody has read it meanwhile: so read, or transfer, what was duplicated.
+ *
+ * @param source       the reading end of a pipe; it stays the caller's
+ * @param destination  the writing end of another; it stays the caller's
+ * @param length       at most so many bytes
+ * @param timeout      nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return             how many bytes; 0: the end, or length is 0; -EAGAIN, -ETIMEDOUT: nothing there, or no room; -ECANCELED: the bound stop token; -EPIPE; -EBADF;
+ *                     -EINVAL: no pipe, or twice the same
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See tee(2).
+ */
+ptrdiff_t unipc_transfer_tee(int source, int destination, size_t length, int64_t timeout);
+
+/**
+ * Lends bytes to a pipe instead of copying them into it: at least a byte.
+ *
+ * The pipe holds the pages, not the bytes: who reads later sees what stands there then. So the memory must neither be changed nor freed until the other end has
+ * read the bytes into memory of its own, which only an answer of that process tells; that the pipe is empty does not, for they may have been spliced on.
+ * It is for data that never changes: constants, a file that nobody writes, a sealed memfd.
+ *
+ * @param pipe     the writing end of a pipe; it stays the caller's
+ * @param data     where the bytes stand, and stay
+ * @param length   bytes
+ * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return         how many bytes, less than length if there is no room for more; -EAGAIN, -ETIMEDOUT: no room; -ECANCELED: the bound stop token; -EPIPE;
+ *                 -EBADF: no pipe that can be written to; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See vmsplice(2).
+ */
+ptrdiff_t unipc_transfer_vmsplice(int pipe, const void *data, size_t length, int64_t timeout);
+
+/**
+ * What the system calls of a way are called: "sendfile".
+ *
+ * @return  a string that lives for ever; NULL: no such way
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+const char *unipc_transfer_way_name(uint32_t way);
+
 /* ---- Messages: what is known of one ---------------------------------------------------------------------- */
 
 /** What is known of a message that was received. Begin with UNIPC_MESSAGE_INFO_INIT. */
@@ -4445,6 +4562,222 @@ int unipc_signal_describe(int number, unipc_signal_description *description);
  */
 int unipc_signal_number(const char *name);
 
+/* ---- Pollers: one wait over many ------------------------------------------------------------------------- */
+
+/** interest and ready: there is something to read, to receive, to take or to accept, or the other side will write no more. */
+#define UNIPC_POLLER_READABLE 1
+
+/** interest and ready: there is room. */
+#define UNIPC_POLLER_WRITABLE 2
+
+/** interest and ready: urgent data, or something exceptional, as POLLPRI. */
+#define UNIPC_POLLER_PRIORITY 4
+
+/** interest: told when it becomes so, not as long as it is so. Whoever is told goes on until -EAGAIN, or is not told again. */
+#define UNIPC_POLLER_EDGE 16
+
+/** interest: told once; unipc_poller_modify arms it again. */
+#define UNIPC_POLLER_ONE_SHOT 32
+
+/** ready, unasked: the other side has gone; what it has written before can still be read. */
+#define UNIPC_POLLER_HANG_UP 64
+
+/** ready, unasked: the other side of a socket will write no more. */
+#define UNIPC_POLLER_PEER_CLOSED 128
+
+/** ready, unasked: something is wrong with it, and the next call on it says what. A pipe's writing end says so when there is no reader. */
+#define UNIPC_POLLER_ERROR 256
+
+/** ready: nothing has happened to a source: unipc_poller_wake was called. */
+#define UNIPC_POLLER_WOKEN 512
+
+/**
+ * One wait over many: over descriptors of every kind (unipc_stream_fd, unipc_mq_fd, unipc_eventfd_fd and so on), and over objects that have none, which
+ * are asked from every 50 microseconds to every 10 milliseconds, without anything being taken: so of those take without waiting when they are told.
+ *
+ * Each source has a token, a number or a pointer, which comes back with what happened. A handle costs two descriptors, and 100 bytes or so for each source.
+ * Any thread may use it at any time, except for close. After fork the child would share it with its parent: it gets UNIPC_FORKED and makes its own.
+ */
+typedef struct unipc_poller unipc_poller;
+
+/** Something has happened to a source. */
+typedef struct unipc_poller_event {
+  /** what the source was registered with; 0 of a wake-up */
+  uint64_t token;
+  /** the source, as the function that has registered it has told it */
+  uint64_t source;
+  /** of UNIPC_POLLER_READABLE, ..._WRITABLE, ..._PRIORITY, ..._HANG_UP, ..._PEER_CLOSED, ..._ERROR; or UNIPC_POLLER_WOKEN */
+  uint32_t ready;
+  /** 0 */
+  uint32_t reserved;
+} unipc_poller_event;
+
+/**
+ * Makes a poller without sources.
+ *
+ * @param poller  receives the handle, or NULL on failure; close it with unipc_poller_close
+ * @return        0; -EMFILE, -ENFILE, -ENOMEM; -EINVAL: NULL
+ *
+ * Threads: any. Fork: see unipc_poller. Signal-safe: no. Since 0.1. See epoll(7).
+ */
+int unipc_poller_create(unipc_poller **poller);
+
+/**
+ * Watches a descriptor, until unipc_poller_remove: do that before closing it. Threads that wait see it at once.
+ *
+ * A descriptor that is closed before, while there is a copy of it somewhere (dup, fork, sent over a socket), may go on being told until it is removed.
+ * Regular files and directories always are ready for whatever is asked.
+ *
+ * @param fd        any descriptor; it stays the caller's
+ * @param interest  of UNIPC_POLLER_READABLE, ..._WRITABLE, ..._PRIORITY, and UNIPC_POLLER_EDGE, UNIPC_POLLER_ONE_SHOT; 0: hang-ups and errors alone
+ * @param token     comes back with every event: a number, or (uint64_t)(uintptr_t)pointer
+ * @param source    receives a number to modify and remove the source by, which is never given twice; may be NULL
+ * @return          0; -EBADF; -EEXIST: it is registered already (a dup can be, beside it); -ENOSPC: the limit fs.epoll.max_user_watches; -ELOOP, -EINVAL: the poller
+ *                  itself; -ENOMEM; UNIPC_FORKED; -EINVAL: NULL, interest
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See epoll_ctl(2).
+ */
+int unipc_poller_add(unipc_poller *poller, int fd, uint32_t interest, uint64_t token, uint64_t *source);
+
+/**
+ * Watches a System V message queue, also one that a stranger feeds: readable while there is a message of the choice, writable while it is not full. A
+ * queue that is removed is UNIPC_POLLER_ERROR and UNIPC_POLLER_HANG_UP.
+ *
+ * A choice other than any looks at message after message: with more than 600 of them in the queue it is told later.
+ *
+ * @param queue     the queue; the handle may be closed afterwards
+ * @param type      0: any message; n > 0: of type n; n < 0: of a type up to -n
+ * @param flags     0, or UNIPC_SYSV_QUEUE_EXCEPT: of any type but n
+ * @param interest  as unipc_poller_add
+ * @param token     as unipc_poller_add
+ * @param source    as unipc_poller_add
+ * @return          0; -EACCES: no right to read; -EIDRM: it was removed; -ENOMEM; UNIPC_FORKED; -EINVAL: NULL, interest, type, flags
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), msgop(2).
+ */
+int unipc_poller_add_sysv_queue(unipc_poller *poller, const unipc_sysv_queue *queue, int64_t type,
+    uint32_t flags, uint32_t interest, uint64_t token, uint64_t *source);
+
+/**
+ * Watches one semaphore of a System V set, also one that a stranger uses: readable while its value is at least units. A set that is removed is
+ * UNIPC_POLLER_ERROR and UNIPC_POLLER_HANG_UP.
+ *
+ * @param set       the set; the handle may be closed afterwards
+ * @param index     which semaphore, from 0
+ * @param units     how many there have to be; 0: readable while there is none
+ * @param interest  as unipc_poller_add
+ * @param token     as unipc_poller_add
+ * @param source    as unipc_poller_add
+ * @return          0; -EACCES: no right to read; -EIDRM: it was removed; -ENOMEM; UNIPC_FORKED; -EINVAL: NULL, interest, index
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See semctl(2).
+ */
+int unipc_poller_add_sysv_semaphore(unipc_poller *poller, const unipc_sysv_semaphores *set, uint16_t index,
+    uint16_t units, uint32_t interest, uint64_t token, uint64_t *source);
+
+/**
+ * Watches a named semaphore, also one that a stranger uses: readable while a unit is free.
+ *
+ * @param semaphore  the semaphore; close the handle after its removal here, or after closing the poller
+ * @param interest   as unipc_poller_add
+ * @param token      as unipc_poller_add
+ * @param source     as unipc_poller_add
+ * @return           0; -ENOMEM; UNIPC_FORKED; -EINVAL: NULL, interest
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_getvalue(3).
+ */
+int unipc_poller_add_posix_semaphore(unipc_poller *poller, const unipc_posix_semaphore *semaphore,
+    uint32_t interest, uint64_t token, uint64_t *source);
+
+/**
+ * Watches a semaphore in memory: readable while a unit is free.
+ *
+ * @param semaphore  where it stands; it stays there until its removal here, or until the poller is closed
+ * @param interest   as unipc_poller_add
+ * @param token      as unipc_poller_add
+ * @param source     as unipc_poller_add
+ * @return           0; -ENOMEM; UNIPC_INCOMPATIBLE; UNIPC_FORKED; -EINVAL: NULL, not aligned, interest
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_poller_add_semaphore(unipc_poller *poller, const unipc_semaphore *semaphore, uint32_t interest,
+    uint64_t token, uint64_t *source);
+
+/**
+ * Watches a source for something else; one that is told once is armed again.
+ *
+ * @param source    as it was told
+ * @param interest  as unipc_poller_add
+ * @return          0; -ENOENT: no such source; -EBADF: its descriptor was closed, remove it; UNIPC_FORKED; -EINVAL: NULL, interest
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See epoll_ctl(2).
+ */
+int unipc_poller_modify(unipc_poller *poller, uint64_t source, uint32_t interest);
+
+/**
+ * Watches a source no more. No wait that begins after this has returned tells its token, nor does one that sleeps meanwhile; and nothing is asked of the
+ * source any more.
+ *
+ * An event that another call of unipc_poller_wait has told already stands in its caller's array all the same: who removes sources between two events of
+ * an array asks unipc_poller_is_registered before the next. What a token points to is freed by the thread that waits, or after that thread has
+ * answered a wake-up (unipc_poller_wake) that came after the removal.
+ *
+ * @param source  as it was told
+ * @return        0; -ENOENT: no such source, or no more; UNIPC_FORKED; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See epoll_ctl(2).
+ */
+int unipc_poller_remove(unipc_poller *poller, uint64_t source);
+
+/**
+ * Whether a source is registered and was not removed since: asked of the later events of an array when the work on the earlier ones removes sources.
+ *
+ * @param source  as it was told, or as it stands in an event
+ * @return        1 or 0; UNIPC_FORKED; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_poller_is_registered(const unipc_poller *poller, uint64_t source);
+
+/**
+ * Waits until something happens. Of more sources than there is room for all are told in turn.
+ *
+ * @param events    receives what has happened
+ * @param capacity  room for so many, at least 1
+ * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return          how many were told; rarely 0: the sources of all were removed meanwhile; -EAGAIN, -ETIMEDOUT: nothing has happened; -ECANCELED: the bound
+ *                  stop token; UNIPC_FORKED; -EINVAL: NULL, capacity
+ *
+ * Threads: any, several at once; each wake-up and each source that is told once goes to one. Signal-safe: no. Since 0.1. See epoll_wait(2).
+ */
+int unipc_poller_wait(unipc_poller *poller, unipc_poller_event *events, int capacity, int64_t timeout);
+
+/**
+ * Ends a wait that lasts, or else the next: it tells UNIPC_POLLER_WOKEN. Several before one is told are one. errno is left as it was.
+ *
+ * @return  0; UNIPC_FORKED; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1. See eventfd(2).
+ */
+int unipc_poller_wake(const unipc_poller *poller);
+
+/**
+ * The descriptor, for a loop inside another: readable while a descriptor among the sources is ready. It knows nothing of what is asked, nor of files. It
+ * belongs to the poller: do not close it.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_poller_fd(const unipc_poller *poller);
+
+/**
+ * Closes the poller; NULL is fine. Its sources stay open.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_poller_close(unipc_poller *poller);
+
 /* ---- Processes: their end, children, pipelines ----------------------------------------------------------- */
 
 /** It is no child of ours, or somebody else has waited for it: the kernel does not tell us how it has ended. */
@@ -5058,6 +5391,8 @@ void unipc_file_follower_close(unipc_file_follower *follower);
 #define UNIPC_UNIX_CONNECT_OPTIONS_INIT { sizeof(unipc_unix_connect_options), 0, 0 }
 #define UNIPC_CREDENTIALS_INIT { sizeof(unipc_credentials), 0, 0, 0, 0 }
 #define UNIPC_TCP_OPTIONS_INIT { sizeof(unipc_tcp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_TRANSFER_OPTIONS_INIT { sizeof(unipc_transfer_options), 0, 0, 0, 0, 0, 0 }
+#define UNIPC_TRANSFER_RESULT_INIT { sizeof(unipc_transfer_result), 0, 0, 0 }
 #define UNIPC_MESSAGE_INFO_INIT { sizeof(unipc_message_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_FRAMED_OPTIONS_INIT { sizeof(unipc_framed_options), 0 }
 #define UNIPC_MQ_OPTIONS_INIT { sizeof(unipc_mq_options), 0, 0, NULL, 0, 0, 0, 0, 0 }

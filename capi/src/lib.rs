@@ -22,6 +22,7 @@ pub mod memory_memfd;
 pub mod memory_sysv;
 pub mod message;
 pub mod mq;
+pub mod poller;
 pub mod process;
 pub mod rwlock;
 pub mod seqpacket;
@@ -33,6 +34,7 @@ pub mod sync;
 pub mod sync_event;
 pub mod sysv_queue;
 pub mod sysv_semaphores;
+pub mod transfer;
 pub mod wait;
 
 use std::ffi::{CStr, c_char, c_int};

@@ -369,7 +369,7 @@ pub unsafe extern "C" fn unipc_semaphore_value(semaphore: *const unipc_semaphore
 ///
 /// It belongs to nobody: the unit of a process that dies is lost. Where that must not be, use an in-place semaphore with
 /// UNIPC_SEMAPHORE_RECOVER. A handle costs one mapping and no descriptor.
-pub struct unipc_posix_semaphore(PosixSemaphore);
+pub struct unipc_posix_semaphore(pub(crate) PosixSemaphore);
 
 /// Options of named semaphores. Begin with UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT; zero in a field is its default.
 #[repr(C)]

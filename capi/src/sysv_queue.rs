@@ -46,7 +46,7 @@ pub unsafe extern "C" fn unipc_sysv_key(path: *const c_char, id: c_int, key: *mu
 ///
 /// A handle costs memory alone. After fork the child has the queue as well; closing the handle there removes nothing. Threads may use a handle
 /// together, except for close. It is no descriptor: who waits with a limit probes, and is up to 10 ms late.
-pub struct unipc_sysv_queue(SysvQueue);
+pub struct unipc_sysv_queue(pub(crate) SysvQueue);
 
 /// receive flag: the type is the one not to receive.
 pub const UNIPC_SYSV_QUEUE_EXCEPT: u32 = 1;
@@ -379,7 +379,7 @@ pub unsafe extern "C" fn unipc_sysv_queue_receive(
     })
 }
 
-fn selected(operation: &'static str, kind: i64, flags: u32) -> Result<Which, Error> {
+pub(crate) fn selected(operation: &'static str, kind: i64, flags: u32) -> Result<Which, Error> {
     if flags & !(UNIPC_SYSV_QUEUE_EXCEPT | UNIPC_SYSV_QUEUE_CUT) != 0 {
         return Err(invalid(operation, "the flags are UNIPC_SYSV_QUEUE_EXCEPT and UNIPC_SYSV_QUEUE_CUT"));
     }

@@ -13,7 +13,7 @@ use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, i
 ///
 /// A handle costs memory alone. After fork the child has the set as well; closing the handle there removes nothing. Threads may use a handle together,
 /// except for close. It is no descriptor.
-pub struct unipc_sysv_semaphores(SysvSemaphores);
+pub struct unipc_sysv_semaphores(pub(crate) SysvSemaphores);
 
 /// operation flag: when the process ends, the kernel takes the change back. Who takes so gives back so, in the same process.
 pub const UNIPC_SYSV_SEMAPHORES_UNDO: u32 = 1;

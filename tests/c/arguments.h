@@ -4,7 +4,7 @@
 
 #include "check.h"
 
-static char poison; /* what an out-pointer holds before the call: it must not stay */
+static CHECK_UNUSED char poison; /* what an out-pointer holds before the call: it must not stay */
 #define HUGE_SIZES(size) for (size_t size = SIZE_MAX; size != 0; size = size == SIZE_MAX ? SIZE_MAX / 2 + 1 : 0)
 
 /* A call that must fail and must set its out-pointer to NULL. */

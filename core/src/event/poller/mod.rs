@@ -269,6 +269,12 @@ impl Poller {
         Ok(())
     }
 
+    /// Whether there is such a source, and it was not removed since.
+    pub fn is_registered(&self, source: Source) -> Result<bool> {
+        self.birth.check("look for source of poller")?;
+        Ok(self.table().get(source.0).is_some())
+    }
+
     /// How many sources there are.
     pub fn source_count(&self) -> Result<usize> {
         self.birth.check("count sources of poller")?;
@@ -433,6 +439,11 @@ impl Events {
         let capacity = capacity.clamp(1, i32::MAX as usize / size_of::<libc::epoll_event>());
         let raw = vec![libc::epoll_event { events: 0, u64: 0 }; capacity];
         Events { capacity, raw, found: Vec::with_capacity(capacity), next: 0, of: None }
+    }
+
+    /// How many there is room for.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How many are left to hand out, at most: those whose source is removed meanwhile are not.
