@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use pyo3::exceptions::PyPermissionError;
 use pyo3::prelude::*;
 use unipc::memory::{Access, Mapping};
+use unipc::sync::{futex_requeue, futex_wait, futex_wake};
 
-use crate::error::invalid;
+use crate::error::{Raise, invalid};
+use crate::wait::waiting;
 
 /// Which integer it is.
 #[derive(Clone, Copy)]
@@ -45,6 +47,17 @@ impl Atomic {
         match self.mapping.access() {
             Access::ReadWrite | Access::CopyOnWrite => Ok(self.place()),
             Access::ReadOnly => Err(PyPermissionError::new_err((libc::EACCES, "the memory is read-only"))),
+        }
+    }
+}
+
+impl Atomic {
+    /// The word that the kernel can put a thread to sleep on.
+    fn word(&self) -> PyResult<&AtomicU32> {
+        match self.width {
+            // SAFETY: a place of the mapping, aligned, mapped while `self` lives; it is only loaded, so reading suffices.
+            Width::U32 | Width::I32 => Ok(unsafe { AtomicU32::from_ptr(self.place().cast()) }),
+            Width::U64 | Width::I64 => Err(invalid("the kernel puts nobody to sleep on 64 bits; take a word of 32")),
         }
     }
 }
@@ -135,6 +148,64 @@ impl Atomic {
             let former = atomic.fetch_sub(value.extract::<Integer>()?, order);
             Ok(former.into_pyobject(value.py())?.into_any())
         })
+    }
+
+    /// Clears the bits that value does not have, and gives the former value.
+    #[pyo3(signature = (value, order="sequential"))]
+    fn fetch_and<'py>(&self, value: &Bound<'py, PyAny>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let former = atomic.fetch_and(value.extract::<Integer>()?, order);
+            Ok(former.into_pyobject(value.py())?.into_any())
+        })
+    }
+
+    /// Sets the bits that value has, and gives the former value.
+    #[pyo3(signature = (value, order="sequential"))]
+    fn fetch_or<'py>(&self, value: &Bound<'py, PyAny>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let former = atomic.fetch_or(value.extract::<Integer>()?, order);
+            Ok(former.into_pyobject(value.py())?.into_any())
+        })
+    }
+
+    /// Flips the bits that value has, and gives the former value.
+    #[pyo3(signature = (value, order="sequential"))]
+    fn fetch_xor<'py>(&self, value: &Bound<'py, PyAny>, order: &str) -> PyResult<Bound<'py, PyAny>> {
+        let order = self::order(order)?;
+        with_atomic!(self.width, self.writable_place()?, |atomic: Integer| {
+            let former = atomic.fetch_xor(value.extract::<Integer>()?, order);
+            Ok(former.into_pyobject(value.py())?.into_any())
+        })
+    }
+
+    /// Sleeps while the value is expected, also on read-only memory; for words of 32 bits.
+    ///
+    /// It returns at once if the value is another, when it is woken, and within half a second also when a waker has changed it and was killed before it
+    /// could wake. It may return for no reason: look again, in a loop. Errors: BlockingIOError, TimeoutError while the value is expected; ValueError for
+    /// 64 bits. Source: futex(2).
+    #[pyo3(signature = (expected, *, timeout=None))]
+    fn futex_wait(&self, py: Python<'_>, expected: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+        let expected = match self.width {
+            Width::U32 => expected.extract::<u32>()?,
+            _ => expected.extract::<i32>()? as u32,
+        };
+        let word = self.word()?;
+        waiting(py, timeout, &|| true, |wait| futex_wait(word, expected, wait))
+    }
+
+    /// Wakes up to count of those who sleep on the word, of any process, and gives how many; change the value first. Errors: ValueError for 64 bits.
+    #[pyo3(signature = (count=1))]
+    fn futex_wake(&self, count: u32) -> PyResult<usize> {
+        Ok(futex_wake(self.word()?, count))
+    }
+
+    /// Wakes up to wake of those who sleep on the word, and has up to move of the others sleep on another one, if the value still is expected; gives how many
+    /// both are. Errors: BlockingIOError if the value is another; ValueError for 64 bits.
+    #[pyo3(signature = (expected, wake, other, r#move))]
+    fn futex_requeue(&self, py: Python<'_>, expected: u32, wake: u32, other: &Atomic, r#move: u32) -> PyResult<usize> {
+        futex_requeue(self.word()?, expected, wake, other.word()?, r#move).raise(py)
     }
 
     /// Sets the value to desired if it is expected; gives whether it was, and the former value.

@@ -229,6 +229,7 @@ macro_rules! temporary {
 temporary!(
     memory::Memory,
     sync::PosixSemaphore,
+    sync::SysvSemaphores,
     message::Mq,
     message::SysvQueue,
     message::Datagram,

@@ -30,6 +30,7 @@ mod stream;
 mod sync_event;
 mod sysv_memory;
 mod sysv_queue;
+mod sysv_semaphores;
 mod wait;
 
 use pyo3::prelude::*;
@@ -80,7 +81,7 @@ mod _unipc {
     #[pymodule_export]
     use super::rwlock::{RwLock, RwLockGuard};
     #[pymodule_export]
-    use super::semaphore::{PosixSemaphore, Semaphore};
+    use super::semaphore::{PosixSemaphore, PosixSemaphoreStatus, Semaphore};
     #[pymodule_export]
     use super::seqpacket::{Seqpacket, SeqpacketListener};
     #[pymodule_export]
@@ -97,6 +98,8 @@ mod _unipc {
     use super::sysv_memory::SysvMemoryStatus;
     #[pymodule_export]
     use super::sysv_queue::{SysvQueue, SysvQueueStatus, sysv_key};
+    #[pymodule_export]
+    use super::sysv_semaphores::{SysvOperation, SysvSemaphores, SysvSemaphoresStatus};
     #[pymodule_export]
     use super::wait::{Bound, Stop};
 

@@ -128,6 +128,35 @@ pub(crate) struct PosixSemaphore {
     any_owner: bool,
 }
 
+/// What a named semaphore is like at a moment.
+#[pyclass(frozen, get_all, module = "unipc")]
+pub(crate) struct PosixSemaphoreStatus {
+    /// Its name, without a slash.
+    name: String,
+    /// How many units are free; None where we may not read it.
+    value: Option<u32>,
+    /// Its permissions.
+    mode: u32,
+    /// Its owner.
+    uid: u32,
+    /// Its group.
+    gid: u32,
+}
+
+#[pymethods]
+impl PosixSemaphoreStatus {
+    fn __repr__(&self) -> String {
+        let value = self.value.map_or_else(|| "None".to_owned(), |value| value.to_string());
+        format!("PosixSemaphoreStatus({:?}, value={value}, mode={:#o}, uid={})", self.name, self.mode, self.uid)
+    }
+}
+
+impl PosixSemaphoreStatus {
+    fn of(found: sync::PosixSemaphoreStatus) -> PosixSemaphoreStatus {
+        PosixSemaphoreStatus { name: found.name, value: found.value, mode: found.mode, uid: found.uid, gid: found.gid }
+    }
+}
+
 type OpenNamed = fn(&str, &PosixSemaphoreOptions<'_>) -> unipc::Result<sync::PosixSemaphore>;
 
 /// The three constructors differ in the core's function alone.
@@ -194,6 +223,19 @@ impl PosixSemaphore {
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
         py.detach(|| sync::PosixSemaphore::unlink(name)).raise(py)
+    }
+
+    /// What the semaphore of a name is like now, whoever owns it. Errors: FileNotFoundError; WrongKind, WrongSize for what is no semaphore.
+    #[staticmethod]
+    fn status(py: Python<'_>, name: &str) -> PyResult<PosixSemaphoreStatus> {
+        sync::PosixSemaphore::status(name).raise(py).map(PosixSemaphoreStatus::of)
+    }
+
+    /// The named semaphores that there are, everybody's, in the order of their names. Source: sem_overview(7).
+    #[staticmethod]
+    fn list(py: Python<'_>) -> PyResult<Vec<PosixSemaphoreStatus>> {
+        let found = py.detach(sync::PosixSemaphore::list).raise(py)?;
+        Ok(found.into_iter().map(PosixSemaphoreStatus::of).collect())
     }
 
     /// Takes a unit. Errors: BlockingIOError, TimeoutError.

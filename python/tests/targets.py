@@ -60,3 +60,8 @@ def try_to_open(pickled: bytes, answers: unipc.Stream) -> None:
             framed.send(type(error).__name__.encode())
         else:
             framed.send(b"opened")
+
+
+def give_two(semaphores: unipc.SysvSemaphores) -> None:
+    with semaphores:
+        semaphores.operate([unipc.SysvOperation(1, 2)], timeout=20)

@@ -162,6 +162,14 @@ def _sysv_queue(stack: ExitStack, messages: int = 0) -> unipc.SysvQueue:
     return queue
 
 
+def _sysv_semaphores(stack: ExitStack, units: int = 0) -> unipc.SysvSemaphores:
+    return stack.enter_context(unipc.SysvSemaphores.private([units], temporary=True))
+
+
+def _word(stack: ExitStack) -> unipc.Atomic:
+    return stack.enter_context(unipc.Memory.anonymous(4)).atomic_u32(0)
+
+
 def _follower(stack: ExitStack, path: Path) -> unipc.FileFollower:
     unipc.replace_file(path, b"", sync="nothing")
     return stack.enter_context(unipc.FileFollower(path))
@@ -288,6 +296,13 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, False): semaphore.wait(),
     "recovering semaphore": lambda stack, path: lambda semaphore=_semaphore(stack, True): semaphore.wait(),
     "named semaphore": lambda stack, path: lambda semaphore=_named(stack): semaphore.wait(),
+    "System V semaphores": lambda stack, path: lambda semaphores=_sysv_semaphores(stack): semaphores.wait(),
+    "System V semaphores to be zero": lambda stack, path: lambda semaphores=_sysv_semaphores(stack, 1): semaphores.wait_zero(),
+    "several System V semaphores": lambda stack, path: (
+        lambda semaphores=_sysv_semaphores(stack): semaphores.operate([unipc.SysvOperation(0, -2, undo=True)])
+    ),
+    "open System V semaphores": lambda stack, path: lambda: unipc.SysvSemaphores.open(0x7FFFFFFF, wait_for_creator=None),
+    "futex_wait": lambda stack, path: lambda word=_word(stack): word.futex_wait(0),
     "send to a queue": lambda stack, path: lambda queue=_mq(stack, 1): queue.send(b"x"),
     "receive from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive(),
     "receive_message from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive_message(),

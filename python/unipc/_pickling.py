@@ -10,7 +10,7 @@ import os
 from multiprocessing.reduction import DupFd
 from typing import Any, Literal, Protocol, TypeVar
 
-from unipc._unipc import Listener, Memory, Mq, Mutex, PosixSemaphore, Semaphore, Stream, SysvQueue
+from unipc._unipc import Listener, Memory, Mq, Mutex, PosixSemaphore, Semaphore, Stream, SysvQueue, SysvSemaphores
 
 
 class _Descriptor(Protocol):
@@ -104,6 +104,14 @@ def reduce_sysv_queue(queue: SysvQueue) -> tuple[Any, tuple[Any, ...]]:
 
 def rebuild_sysv_queue(identifier: int, any_owner: bool) -> SysvQueue:
     return SysvQueue.open_id(identifier, any_owner=any_owner)
+
+
+def reduce_sysv_semaphores(semaphores: SysvSemaphores) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_sysv_semaphores, (semaphores.id, semaphores.any_owner)
+
+
+def rebuild_sysv_semaphores(identifier: int, any_owner: bool) -> SysvSemaphores:
+    return SysvSemaphores.open_id(identifier, any_owner=any_owner)
 
 
 def reduce_posix_semaphore(semaphore: PosixSemaphore) -> tuple[Any, tuple[Any, ...]]:

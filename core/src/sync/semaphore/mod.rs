@@ -3,6 +3,7 @@
 mod in_place;
 mod posix;
 mod sysv;
+mod sysv_limits;
 
 pub use in_place::{PLACES, Semaphore};
 pub use posix::{PosixSemaphore, PosixSemaphoreOptions, PosixSemaphoreStatus};

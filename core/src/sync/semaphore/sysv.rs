@@ -22,6 +22,7 @@
 use libc::{c_int, sembuf, semid_ds};
 use nix::errno::Errno;
 
+use super::sysv_limits::{LARGEST_VALUE, in_use, limits};
 use crate::error::{Error, Failure, Result, check};
 use crate::name;
 use crate::process::{Birth, ProcessId};
@@ -33,9 +34,6 @@ const CREATE: &str = "create System V semaphores";
 const OPERATE: &str = "operate on System V semaphores";
 const ASK: &str = "ask System V semaphores";
 const SET: &str = "set System V semaphores";
-
-/// The largest value: `SEMVMX`. It is the kernel's, and cannot be changed.
-const LARGEST_VALUE: u32 = 32767;
 
 /// The permissions of a set that is not finished: the group may "execute", which means nothing for a set, and so nobody asks for it.
 const UNFINISHED: u32 = 0o610;
@@ -507,6 +505,13 @@ impl SysvSemaphores {
 
 impl Drop for SysvSemaphores {
     fn drop(&mut self) {
+        self.remove_temporary();
+    }
+}
+
+impl SysvSemaphores {
+    /// Removes a temporary one now, as dropping the handle does: for the end of a process, whose threads may still have it.
+    pub fn remove_temporary(&self) {
         if self.temporary.is_some_and(Birth::is_here) {
             // An identifier is never another set's. Nobody is left to tell if it is gone.
             let _ = remove(self.id);
@@ -520,25 +525,6 @@ union Argument {
     value: c_int,
     values: *mut u16,
     status: *mut semid_ds,
-}
-
-/// `/proc/sys/kernel/sem`.
-struct Limits {
-    /// `SEMMSL`
-    in_a_set: u64,
-    /// `SEMMNS`
-    semaphores: u64,
-    /// `SEMOPM`
-    operations: u64,
-    /// `SEMMNI`
-    sets: u64,
-}
-
-fn limits() -> Option<Limits> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/sem").ok()?;
-    let numbers: Vec<u64> = text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [in_a_set, semaphores, operations, sets] = numbers[..] else { return None };
-    Some(Limits { in_a_set, semaphores, operations, sets })
 }
 
 fn check_values(operation: &'static str, values: &[u32]) -> Result<Vec<u16>> {
@@ -601,13 +587,6 @@ fn explain_creation(key: i32, errno: Errno, count: usize) -> Error {
         (Errno::ENOSYS, _) => Error::failure(CREATE, Failure::Unavailable).hint("this kernel has no System V semaphores"),
         _ => error,
     }
-}
-
-/// How many sets there are, and how many semaphores they have.
-fn in_use() -> (u64, u64) {
-    let text = std::fs::read_to_string("/proc/sysvipc/sem").unwrap_or_default();
-    let counts = text.lines().skip(1).filter_map(|line| line.split_ascii_whitespace().nth(3)?.parse::<u64>().ok());
-    counts.fold((0, 0), |(sets, semaphores), count| (sets + 1, semaphores + count))
 }
 
 /// The set of a key, finished or not, whoever has made it.
