@@ -985,7 +985,8 @@ void unipc_message_info_init(unipc_message_info *info);
 /**
  * Messages over any stream. On the wire: the length in four bytes, most significant first, then that many bytes.
  *
- * fork hands it on, but only one of the two processes can go on in the middle of a message. One thread at a time.
+ * fork hands it on, but only one of the two processes can go on in the middle of a message; a child made while another thread was inside a call gets
+ * UNIPC_FORKED for that direction. One thread at a time.
  */
 typedef struct unipc_framed unipc_framed;
 

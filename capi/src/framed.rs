@@ -14,7 +14,8 @@ use crate::{Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard
 
 /// Messages over any stream. On the wire: the length in four bytes, most significant first, then that many bytes.
 ///
-/// fork hands it on, but only one of the two processes can go on in the middle of a message. One thread at a time.
+/// fork hands it on, but only one of the two processes can go on in the middle of a message; a child made while another thread was inside a call gets
+/// UNIPC_FORKED for that direction. One thread at a time.
 pub struct unipc_framed(Framed);
 
 /// Options of unipc_framed_create. Begin with UNIPC_FRAMED_OPTIONS_INIT; zero in a field is its default.

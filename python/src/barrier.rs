@@ -1,6 +1,7 @@
 //! The barrier at a place in shared memory.
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 
 use crate::error::Raise;
@@ -10,8 +11,8 @@ use crate::wait::waiting;
 /// A barrier at a place in shared memory: nobody goes on before all parties have come, round after round. It must be initialised with their number.
 ///
 /// A party is a thread, from its join or first wait until it leaves. One that dies breaks the barrier: every wait is OSError with EOWNERDEAD until
-/// reset. 512 bytes at a multiple of 8; only processes of one pid namespace can share it, others get Incompatible. It keeps the memory mapped. Source:
-/// pthread_barrier_wait(3p), futex(2).
+/// reset. 512 bytes at a multiple of 8; only processes of one pid namespace can share it, others get Incompatible. It trusts everyone who can
+/// write the page. It keeps the memory mapped. Source: pthread_barrier_wait(3p), futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Barrier(InPlace);
 
@@ -78,5 +79,9 @@ impl Barrier {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
     }
 }

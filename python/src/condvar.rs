@@ -3,6 +3,7 @@
 use std::sync::Mutex as Once;
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 
 use crate::error::Raise;
@@ -12,7 +13,8 @@ use crate::wait::waiting;
 /// A condition variable at a place in shared memory, used with a Mutex beside it. Zero bytes are a valid one.
 ///
 /// Who changes: `with mutex: change(); condvar.notify_one()`. Who waits: `with mutex: condvar.wait_while(mutex, lambda: not ready())`. Every wait ends
-/// with the mutex held, also by an error. 128 bytes at a multiple of 8. It keeps the memory mapped. Source: pthread_cond_wait(3p).
+/// with the mutex held, also by an error. 128 bytes at a multiple of 8. It trusts everyone who can write the page. It
+/// keeps the memory mapped. Source: pthread_cond_wait(3p).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Condvar(InPlace);
 
@@ -88,5 +90,9 @@ impl Condvar {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
     }
 }

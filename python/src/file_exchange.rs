@@ -2,13 +2,11 @@
 
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use unipc::Wait;
 use unipc::file::exchange::{self, AppendOptions, Durability, Followed, Follower, FollowerOptions, ReplaceOptions};
-use unipc::wait::Deadline;
 
 use crate::buffer::Buffer;
 use crate::error::{Raise, invalid};
@@ -108,34 +106,24 @@ impl FileEvent {
 /// 1 MiB; a longer one is OSError with EMSGSIZE, and is passed over. any_owner accepts files of users other than oneself and root. follow_links: follow
 /// a symbolic link at the end of the path. wait_for_creator: seconds, None for ever.
 /// Errors: FileNotFoundError; PermissionError; WrongKind; OSError with ELOOP.
-/// It costs two descriptors, and at most the longest record and 64 KiB. One thread at a time receives; after a fork, one of the two processes. Source: inotify(7).
+/// It costs two descriptors, and at most the longest record and 64 KiB. One thread at a time receives; after a fork, one of the two processes:
+/// Forked in a child, if a thread of the parent was receiving. Source: inotify(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct FileFollower {
-    handle: Handle<Mutex<Follower>>,
+    handle: Handle<Follower>,
     #[pyo3(get)]
     /// The path.
     path: String,
     descriptor: Option<i32>,
 }
 
-/// The follower, when no other thread is receiving from it.
-fn locked<'a>(follower: &'a Mutex<Follower>, wait: Wait<'_>) -> unipc::Result<MutexGuard<'a, Follower>> {
-    let mut deadline = Deadline::new("receive from file", wait);
-    loop {
-        match follower.try_lock() {
-            Ok(guard) => return Ok(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => deadline.pause()?,
-        }
-    }
-}
-
 impl FileFollower {
     fn next(&self, py: Python<'_>, timeout: Option<f64>, events: bool) -> PyResult<(Vec<u8>, Followed)> {
-        self.handle.wait(py, timeout, |follower, wait| {
-            let mut follower = locked(follower, wait)?;
-            if events { follower.receive_event_vec(wait) } else { follower.receive_vec(wait) }
-        })
+        self.handle.wait_alone(
+            py,
+            timeout,
+            |follower, wait| if events { follower.receive_event_vec(wait) } else { follower.receive_vec(wait) },
+        )
     }
 }
 
@@ -163,7 +151,7 @@ impl FileFollower {
         };
         let follower = waiting(py, wait_for_creator, &|| true, open)?;
         let descriptor = follower.fd().ok().map(|descriptor| descriptor.as_raw_fd());
-        Ok(FileFollower { handle: Handle::new("file follower", Mutex::new(follower)), path, descriptor })
+        Ok(FileFollower { handle: Handle::new("file follower", follower), path, descriptor })
     }
 
     /// The next record, whatever happens to the file meanwhile. Errors: BlockingIOError, TimeoutError: no whole record has come; OSError with EMSGSIZE; where
@@ -199,13 +187,11 @@ impl FileFollower {
     /// The descriptor, which stays the object's: readable until a call with timeout=0 raises BlockingIOError. Do not read from it. Errors: Unavailable where
     /// inotify is not to be had, or does not tell, as on network file systems: then probe.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
-        let follower = self.handle.share()?;
-        // While another thread receives, it is the same as ever.
-        match (follower.try_lock(), self.descriptor) {
-            (Err(TryLockError::WouldBlock), Some(descriptor)) => Ok(descriptor),
-            (Err(TryLockError::WouldBlock), None) => Err(invalid("another thread uses the file follower")),
-            (Ok(follower), _) => follower.fd().map(|descriptor| descriptor.as_raw_fd()).raise(py),
-            (Err(TryLockError::Poisoned(follower)), _) => follower.into_inner().fd().map(|descriptor| descriptor.as_raw_fd()).raise(py),
+        match self.descriptor {
+            // While another thread receives, it is the same as ever.
+            Some(_) if self.handle.is_closed() => Err(invalid("the file follower is closed")),
+            Some(descriptor) => Ok(descriptor),
+            None => self.handle.share()?.fd().map(|descriptor| descriptor.as_raw_fd()).raise(py),
         }
     }
 

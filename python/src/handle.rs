@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use unipc::wait::Deadline;
-use unipc::{Errno, Failure, Wait, memory, message, stream, sync};
+use unipc::{Errno, Failure, Timeout, Wait, memory, message, stream, sync};
 
 use crate::error::{self, Raise, invalid};
 use crate::wait::{waiting, waiting_for};
@@ -94,6 +94,21 @@ enum Refusal {
     Busy,
     /// A thread of the parent process was changing it at the moment of the fork.
     Forked,
+}
+
+const TURN: &str = "wait for another thread's call";
+
+impl Refusal {
+    /// Sleeps before the next attempt, if one is worth it. A handle that is closed is told as a wait that is not wanted any more.
+    fn pause(&self, deadline: &mut Deadline<'_>) -> unipc::Result<()> {
+        match self {
+            Refusal::Busy => deadline.pause(),
+            Refusal::Closed => Err(unipc::Error::os(TURN, Errno::EINTR)),
+            Refusal::Forked => {
+                Err(unipc::Error::failure(TURN, Failure::Forked).hint("one of the parent's threads was in the middle of it"))
+            }
+        }
+    }
 }
 
 /// An object, until it is closed.
@@ -377,6 +392,32 @@ impl<T: Send + Sync> Handle<T> {
         })
     }
 
+    /// [`wait`](Handle::wait) with the object for this call alone. While another thread has it so, this waits as well, within the one time.
+    pub(crate) fn wait_alone<R: Send>(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        call: impl FnOnce(&mut T, Wait<'_>) -> unipc::Result<R> + Send,
+    ) -> PyResult<R> {
+        waiting(py, timeout, &|| !self.is_closed(), |wait| {
+            let mut deadline = Deadline::new(TURN, wait);
+            let mut wait = wait;
+            let generation = loop {
+                match self.place.enter(State::CHANGING) {
+                    Ok(generation) => break generation,
+                    Err(refusal) => refusal.pause(&mut deadline)?,
+                }
+                // The rest is what the call has.
+                if let Some(left) = deadline.remaining()? {
+                    wait = wait.with_timeout(Timeout::from_nanoseconds(left));
+                }
+            };
+            let change = Change { place: &self.place, generation };
+            // SAFETY: it is there, and nobody else uses it.
+            call(unsafe { (*change.place.object.get()).assume_init_mut() }, wait)
+        })
+    }
+
     /// A call that does not wait and is soon done. If another thread changes the object, it waits for that.
     pub(crate) fn with<R>(&self, py: Python<'_>, call: impl FnOnce(&T) -> unipc::Result<R>) -> PyResult<R> {
         let share = self.share_in_turn(py)?;
@@ -417,20 +458,17 @@ impl<T: Send + Sync> Handle<T> {
 
     /// Enters, now or when others have left.
     fn in_turn<'a, E: Send>(&'a self, py: Python<'_>, enter: impl Fn(&'a Handle<T>) -> Result<E, Refusal> + Sync) -> PyResult<E> {
-        const OPERATION: &str = "wait for another thread's call";
         match enter(self) {
             Ok(entered) => return Ok(entered),
             Err(Refusal::Busy) => {}
             Err(refusal) => return Err(self.refused(&refusal)),
         }
         waiting(py, None, &|| !self.is_closed(), |wait| {
-            let mut deadline = Deadline::new(OPERATION, wait);
+            let mut deadline = Deadline::new(TURN, wait);
             loop {
                 match enter(self) {
                     Ok(entered) => return Ok(entered),
-                    Err(Refusal::Busy) => deadline.pause()?,
-                    Err(Refusal::Closed) => return Err(unipc::Error::os(OPERATION, Errno::EINTR)),
-                    Err(Refusal::Forked) => return Err(unipc::Error::failure(OPERATION, Failure::Forked)),
+                    Err(refusal) => refusal.pause(&mut deadline)?,
                 }
             }
         })

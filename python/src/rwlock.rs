@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 use unipc::{Errno, Wait};
 
@@ -14,7 +15,7 @@ use crate::wait::waiting;
 ///
 /// `with lock.read():` shares it with other readers, `with lock.write():` holds it alone. A dead reader's share comes back; a dead writer is told. It is
 /// owned by threads, and locking it again, a share too, is OSError with EDEADLK. 1024 bytes at a multiple of 8, best of 64; only processes of one pid
-/// namespace can share it, others get Incompatible. It keeps the memory mapped. Source: pthread_rwlock_rdlock(3p), futex(2).
+/// namespace can share it, others get Incompatible. It trusts everyone who can write the page. It keeps the memory mapped. Source: pthread_rwlock_rdlock(3p), futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct RwLock(InPlace);
 
@@ -119,6 +120,10 @@ impl RwLock {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
+    }
 }
 
 /// Holds an RwLock, a share or the whole; the end of its with statement unlocks it.
@@ -151,5 +156,9 @@ impl RwLockGuard {
     fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
         let _ = (kind, error, traceback);
         self.lock.get().unlock(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.lock)
     }
 }

@@ -1,6 +1,7 @@
 //! The event at a place in shared memory.
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 use unipc::{Errno, Wait};
 
@@ -11,7 +12,7 @@ use crate::wait::waiting;
 /// An event at a place in shared memory: something has happened, and whoever waits for it goes on. Zero bytes are one of manual reset that is not set.
 ///
 /// Of manual reset it is a gate: once set it lets everybody through until reset. Of automatic reset (init) each setting lets one through. 128 bytes at a
-/// multiple of 8. It belongs to nobody, works across pid namespaces, and keeps the memory mapped. Source: futex(2).
+/// multiple of 8. It belongs to nobody, trusts everyone who can write the page, works across pid namespaces, and keeps the memory mapped. Source: futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Event(InPlace);
 
@@ -78,5 +79,9 @@ impl Event {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().0.reduce(slf.as_any())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.traverse(&visit)
     }
 }

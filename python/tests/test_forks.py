@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +110,34 @@ def test_a_child_is_told_that_a_message_was_half_received() -> None:
     waiting.join()
     framed.close()
     other.close()
+
+
+def test_a_child_is_told_that_its_parent_follows_a_file(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("first\n")
+    follower = unipc.FileFollower(log)
+    assert follower.receive() == b"first"
+    assert _in_child(lambda: _raised(lambda: follower.receive(timeout=0.01))) == "TimeoutError"
+    waiting = threading.Thread(target=lambda: list(follower))
+    waiting.start()
+    time.sleep(0.05)
+    assert _in_child(lambda: _raised(follower.receive)) == "Forked"
+    start = time.monotonic()
+    with pytest.raises(BlockingIOError):
+        follower.receive(timeout=0)
+    with pytest.raises(TimeoutError):
+        follower.receive(timeout=0.05)
+    assert time.monotonic() - start < 1
+    follower.close()
+    waiting.join()
+
+
+def _raised(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except Exception as error:
+        return type(error).__name__
+    return "nothing"
 
 
 def test_memory_that_a_thread_works_on_can_be_used() -> None:

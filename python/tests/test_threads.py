@@ -312,7 +312,15 @@ def test_signals_are_blocked_in_any_thread_and_left_there() -> None:
 
 
 class _Locked(ctypes.Structure):
-    _fields_ = (("lock", unipc.c_mutex), ("semaphore", unipc.c_semaphore), ("spinlock", unipc.c_spinlock))
+    _fields_ = (
+        ("rwlock", unipc.c_rwlock),
+        ("barrier", unipc.c_barrier),
+        ("semaphore", unipc.c_semaphore),
+        ("lock", unipc.c_mutex),
+        ("spinlock", unipc.c_spinlock),
+        ("condvar", unipc.c_condvar),
+        ("event", unipc.c_event),
+    )
 
 
 def test_a_structure_may_keep_its_own_locks() -> None:
@@ -323,9 +331,14 @@ def test_a_structure_may_keep_its_own_locks() -> None:
             unipc.Semaphore.from_buffer(structure.semaphore),
             unipc.Spinlock.from_buffer(structure.spinlock),
             unipc.Mutex.from_buffer(memoryview(structure)),
+            unipc.RwLock.from_buffer(structure.rwlock).read(),
+            unipc.Barrier.from_buffer(structure.barrier),
+            unipc.Condvar.from_buffer(structure.condvar),
+            unipc.Event.from_buffer(structure.event),
         ]
         gone = weakref.ref(structure)
         structure.kept[0].__exit__(None, None, None)
+        structure.kept[4].__exit__(None, None, None)
         del structure
         gc.collect()
         assert gone() is None

@@ -386,15 +386,12 @@ class FileFollower(_Handle):
         return self
 
     async def __anext__(self) -> bytes:
-        return await self.receive()
-
-    def close(self) -> None:
-        """Closes it; again is fine. A task that waits for it gets ValueError."""
         try:
-            super().close()
-        except unipc.Unavailable:
-            # Nobody waits for a descriptor.
-            self._handle.close()
+            return await self.receive()
+        except ValueError:
+            if self.closed:
+                raise StopAsyncIteration from None
+            raise
 
 
 class Datagram(_Handle):
