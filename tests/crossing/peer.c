@@ -97,6 +97,105 @@ static void clean(char **arguments) {
   unipc_memory_close(counter_memory);
 }
 
+/* ---- the other locks, and what they guard ---- */
+
+typedef struct table {
+  unipc_mutex mutex;
+  unipc_condvar changed;
+  unipc_spinlock spinlock;
+  unipc_event there, back;
+  unipc_barrier barrier;
+  unipc_rwlock rwlock;
+  volatile int64_t spun, written, backup, turns;
+} table;
+
+static unipc_memory *table_memory;
+
+static table *open_table(const char *name) {
+  unipc_memory_options options = UNIPC_MEMORY_OPTIONS_INIT;
+  options.size = sizeof(table);
+  CHECK_EQUAL(unipc_memory_open_or_create_posix(name, &options, &table_memory), 0);
+  return unipc_memory_address(table_memory);
+}
+
+typedef struct side {
+  table *shared;
+  int64_t number;
+} side;
+
+static int is_others_turn(void *argument) {
+  side *own = argument;
+  return own->shared->turns % 2 != own->number;
+}
+
+/* Every lock, many times each; number 0 goes first where somebody has to. */
+static void use_together(table *shared, int64_t number) {
+  side own = {shared, number};
+  for (int i = 0; i < TOGETHER; i++) {
+    CHECK(unipc_barrier_wait(&shared->barrier, PATIENCE) >= 0);
+    CHECK_EQUAL(unipc_spinlock_lock(&shared->spinlock, PATIENCE), 0);
+    shared->spun = shared->spun + 1;
+    CHECK_EQUAL(unipc_spinlock_unlock(&shared->spinlock), 0);
+    CHECK_EQUAL(unipc_rwlock_write_lock(&shared->rwlock, PATIENCE), 0);
+    shared->written = shared->written + 1;
+    shared->backup = shared->written;
+    CHECK_EQUAL(unipc_rwlock_unlock(&shared->rwlock), 0);
+    CHECK_EQUAL(unipc_rwlock_read_lock(&shared->rwlock, PATIENCE), 0);
+    CHECK_EQUAL(shared->backup, shared->written);
+    CHECK_EQUAL(unipc_rwlock_unlock(&shared->rwlock), 0);
+    CHECK_EQUAL(unipc_mutex_lock(&shared->mutex, PATIENCE), 0);
+    CHECK_EQUAL(unipc_condvar_wait_while(&shared->changed, &shared->mutex, is_others_turn, &own, PATIENCE), 0);
+    shared->turns = shared->turns + 1;
+    CHECK_EQUAL(unipc_condvar_notify_one(&shared->changed), 0);
+    CHECK_EQUAL(unipc_mutex_unlock(&shared->mutex), 0);
+    if (number == 0) CHECK_EQUAL(unipc_event_set(&shared->there), 0);
+    CHECK_EQUAL(unipc_event_wait(number == 0 ? &shared->back : &shared->there, PATIENCE), 0);
+    if (number == 1) CHECK_EQUAL(unipc_event_set(&shared->back), 0);
+  }
+  CHECK(unipc_barrier_wait(&shared->barrier, PATIENCE) >= 0);
+  CHECK_EQUAL(shared->spun, 2 * TOGETHER);
+  CHECK_EQUAL(shared->written, 2 * TOGETHER);
+  CHECK_EQUAL(shared->turns, 2 * TOGETHER);
+  CHECK(unipc_barrier_wait(&shared->barrier, PATIENCE) >= 0); /* both have looked */
+}
+
+static void locks_first(char **arguments) {
+  table *shared = open_table(arguments[0]);
+  unipc_event_options turnstile = UNIPC_EVENT_OPTIONS_INIT;
+  turnstile.flags = UNIPC_EVENT_AUTOMATIC_RESET;
+  CHECK_EQUAL(unipc_event_init(&shared->there, &turnstile), 0);
+  CHECK_EQUAL(unipc_event_init(&shared->back, &turnstile), 0);
+  CHECK_EQUAL(unipc_barrier_init(&shared->barrier, 2), 0);
+  say("made");
+  use_together(shared, 0);
+  CHECK_EQUAL(unipc_spinlock_lock(&shared->spinlock, PATIENCE), 0);
+  CHECK_EQUAL(unipc_rwlock_write_lock(&shared->rwlock, PATIENCE), 0);
+  shared->written = -1;
+  say("locked");
+  await_death();
+}
+
+static void locks_second(char **arguments) {
+  table *shared = open_table(arguments[0]);
+  use_together(shared, 1);
+  say("together");
+  await_go();
+  CHECK_EQUAL(unipc_rwlock_write_lock(&shared->rwlock, PATIENCE), -EOWNERDEAD);
+  CHECK_EQUAL(unipc_rwlock_read_lock_recover(&shared->rwlock, PATIENCE), UNIPC_NEEDS_REPAIR);
+  CHECK_EQUAL(shared->written, -1);
+  shared->written = shared->backup;
+  CHECK_EQUAL(unipc_rwlock_mark_consistent(&shared->rwlock), 0);
+  CHECK_EQUAL(unipc_rwlock_unlock(&shared->rwlock), 0);
+  CHECK_EQUAL(unipc_rwlock_try_read_lock(&shared->rwlock), 0);
+  CHECK_EQUAL(unipc_rwlock_unlock(&shared->rwlock), 0);
+  CHECK_EQUAL(unipc_spinlock_lock_recover(&shared->spinlock, PATIENCE), UNIPC_NEEDS_REPAIR);
+  CHECK_EQUAL(unipc_spinlock_mark_consistent(&shared->spinlock), 0);
+  CHECK_EQUAL(unipc_spinlock_unlock(&shared->spinlock), 0);
+  CHECK_EQUAL(unipc_barrier_wait(&shared->barrier, PATIENCE), -EOWNERDEAD);
+  CHECK_EQUAL(unipc_barrier_reset(&shared->barrier), 1);
+  unipc_memory_close(table_memory);
+}
+
 /* ---- messages ---- */
 
 static unipc_framed *frame(unipc_stream *stream) {
@@ -319,6 +418,8 @@ static const role roles[] = {
     {"hold", hold, 1},
     {"recover", recover, 1},
     {"clean", clean, 2},
+    {"locks-first", locks_first, 1},
+    {"locks-second", locks_second, 1},
     {"fifo-read", fifo_read, 1},
     {"fifo-write", fifo_write, 1},
     {"fifo-read-cut", fifo_read_cut, 1},

@@ -17,6 +17,7 @@
 #define LARGEST 70000
 #define CUT (1 << 20)
 #define PAGE 4096
+#define TOGETHER 500 /* how often two peers use each lock together */
 
 static const size_t sizes[] = {0, 1, PIPE_BUF - 1, PIPE_BUF, PIPE_BUF + 1, LARGEST};
 #define SIZES (sizeof sizes / sizeof sizes[0])

@@ -15,6 +15,7 @@ PATIENCE = 20.0  # seconds that a peer is waited for that may have died
 BYTES = 200001
 CUT = 1 << 20
 PAGE = 4096
+TOGETHER = 500  # how often two peers use each lock together
 SIZES = (0, 1, select.PIPE_BUF - 1, select.PIPE_BUF, select.PIPE_BUF + 1, 70000)
 SALT_BYTES, SALT_MEMORY, SALT_TO_SERVER, SALT_TO_CLIENT, SALT_FRAMES = range(1, 6)
 
@@ -125,6 +126,96 @@ def clean(name: str, value: str) -> None:
         check(shared.value == int(value), shared.value)
     with lock.lock_recover(timeout=PATIENCE) as guard:
         check(not guard.needs_repair, "nothing is to be repaired")
+
+
+# ---- the other locks, and what they guard
+
+
+class Table(ctypes.Structure):
+    _fields_ = [
+        ("mutex", unipc.c_mutex),
+        ("changed", unipc.c_condvar),
+        ("spinlock", unipc.c_spinlock),
+        ("there", unipc.c_event),
+        ("back", unipc.c_event),
+        ("barrier", unipc.c_barrier),
+        ("rwlock", unipc.c_rwlock),
+        ("spun", ctypes.c_int64),
+        ("written", ctypes.c_int64),
+        ("backup", ctypes.c_int64),
+        ("turns", ctypes.c_int64),
+    ]
+
+
+class Locks:
+    def __init__(self, name: str) -> None:
+        self.table = table = Table.from_buffer(unipc.Memory.open_or_create(name, ctypes.sizeof(Table)))
+        self.mutex = unipc.Mutex.from_buffer(table.mutex)
+        self.changed = unipc.Condvar.from_buffer(table.changed)
+        self.spinlock = unipc.Spinlock.from_buffer(table.spinlock)
+        self.there = unipc.Event.from_buffer(table.there)
+        self.back = unipc.Event.from_buffer(table.back)
+        self.barrier = unipc.Barrier.from_buffer(table.barrier)
+        self.rwlock = unipc.RwLock.from_buffer(table.rwlock)
+
+    def use_together(self, number: int) -> None:
+        """Every lock, many times each; number 0 goes first where somebody has to."""
+        table = self.table
+        for _ in range(TOGETHER):
+            self.barrier.wait(timeout=PATIENCE)
+            with self.spinlock.lock(timeout=PATIENCE):
+                table.spun += 1
+            with self.rwlock.write(timeout=PATIENCE):
+                table.written += 1
+                table.backup = table.written
+            with self.rwlock.read(timeout=PATIENCE):
+                check(table.backup == table.written, "nobody writes meanwhile")
+            with self.mutex.lock(timeout=PATIENCE):
+                check(not self.changed.wait_while(self.mutex, lambda: table.turns % 2 != number, timeout=PATIENCE), "nobody has died")
+                table.turns += 1
+                self.changed.notify_one()
+            if number == 0:
+                self.there.set()
+                self.back.wait(timeout=PATIENCE)
+            else:
+                self.there.wait(timeout=PATIENCE)
+                self.back.set()
+        self.barrier.wait(timeout=PATIENCE)
+        check((table.spun, table.written, table.turns) == (2 * TOGETHER,) * 3, (table.spun, table.written, table.turns))
+        self.barrier.wait(timeout=PATIENCE)  # both have looked
+
+
+def locks_first(name: str) -> None:
+    locks = Locks(name)
+    locks.there.init(automatic_reset=True)
+    locks.back.init(automatic_reset=True)
+    locks.barrier.init(2)
+    say("made")
+    locks.use_together(0)
+    with locks.spinlock, locks.rwlock.write(timeout=PATIENCE):
+        locks.table.written = -1
+        say("locked")
+        await_death()
+
+
+def locks_second(name: str) -> None:
+    locks = Locks(name)
+    locks.use_together(1)
+    say("together")
+    await_go()
+    fails(errno.EOWNERDEAD, lambda: locks.rwlock.write(timeout=PATIENCE))
+    with locks.rwlock.read_recover(timeout=PATIENCE) as guard:
+        check(guard.needs_repair, "the writer died")
+        check(locks.table.written == -1, locks.table.written)
+        locks.table.written = locks.table.backup
+        guard.mark_consistent()
+    with locks.rwlock.read(timeout=0):
+        pass
+    with locks.spinlock.lock_recover(timeout=PATIENCE) as held:
+        check(held.needs_repair, "the holder died")
+        held.mark_consistent()
+    fails(errno.EOWNERDEAD, lambda: locks.barrier.wait(timeout=PATIENCE))
+    check(locks.barrier.reset(), "the barrier was broken")
 
 
 # ---- messages
@@ -301,6 +392,8 @@ ROLES: dict[str, Callable[..., None]] = {
     "hold": hold,
     "recover": recover,
     "clean": clean,
+    "locks-first": locks_first,
+    "locks-second": locks_second,
     "fifo-read": fifo_read,
     "fifo-write": fifo_write,
     "fifo-read-cut": fifo_read_cut,

@@ -10,7 +10,7 @@ use unipc::stream::{
     ByteStream, FifoOptions, FifoReader, FifoWriter, FrameLimit, Framed, UnixConnectOptions, UnixListenOptions, UnixListener, UnixStream,
     unlink_fifo,
 };
-use unipc::sync::{Mutex, PosixSemaphore, PosixSemaphoreOptions};
+use unipc::sync::{Barrier, Condvar, Event, Mutex, PosixSemaphore, PosixSemaphoreOptions, RwLock, Spinlock};
 use unipc::{Errno, Failure, Result};
 
 /// How long a peer is waited for that may have died.
@@ -20,6 +20,8 @@ const BRIEFLY: Duration = Duration::from_millis(20);
 const BYTES: usize = 200_001;
 const CUT: usize = 1 << 20;
 const PAGE: usize = 4096;
+/// How often two peers use each lock together.
+const TOGETHER: i64 = 500;
 const SIZES: [usize; 6] = [0, 1, libc::PIPE_BUF - 1, libc::PIPE_BUF, libc::PIPE_BUF + 1, 70_000];
 
 const SALT_BYTES: usize = 1;
@@ -133,6 +135,103 @@ fn clean(name: &str, value: i64) -> Result<()> {
     assert_eq!(shared.value.load(Ordering::Relaxed), value);
     drop(guard);
     assert!(!shared.lock.lock_recover(PATIENCE)?.needs_repair());
+    Ok(())
+}
+
+// ---- the other locks, and what they guard
+
+unipc::shareable! {
+    struct Table {
+        mutex: Mutex,
+        changed: Condvar,
+        spinlock: Spinlock,
+        there: Event,
+        back: Event,
+        barrier: Barrier,
+        rwlock: RwLock,
+        spun: AtomicI64,
+        written: AtomicI64,
+        backup: AtomicI64,
+        turns: AtomicI64,
+    }
+}
+
+/// A load and a store, not one step: a lock alone keeps the other one out.
+fn add_one(value: &AtomicI64) -> i64 {
+    let next = value.load(Ordering::Relaxed) + 1;
+    value.store(next, Ordering::Relaxed);
+    next
+}
+
+/// Every lock, many times each; number 0 goes first where somebody has to.
+fn use_together(shared: &Table, number: i64) -> Result<()> {
+    for _ in 0..TOGETHER {
+        shared.barrier.wait(PATIENCE)?;
+        let guard = shared.spinlock.lock(PATIENCE)?;
+        add_one(&shared.spun);
+        drop(guard);
+        let guard = shared.rwlock.write(PATIENCE)?;
+        shared.backup.store(add_one(&shared.written), Ordering::Relaxed);
+        drop(guard);
+        let guard = shared.rwlock.read(PATIENCE)?;
+        assert_eq!(shared.backup.load(Ordering::Relaxed), shared.written.load(Ordering::Relaxed));
+        drop(guard);
+        let mut guard = shared.mutex.lock(PATIENCE)?;
+        shared.changed.wait_while(&mut guard, PATIENCE, || shared.turns.load(Ordering::Relaxed) % 2 != number)?;
+        add_one(&shared.turns);
+        shared.changed.notify_one()?;
+        drop(guard);
+        if number == 0 {
+            shared.there.set()?;
+            shared.back.wait(PATIENCE)?;
+        } else {
+            shared.there.wait(PATIENCE)?;
+            shared.back.set()?;
+        }
+    }
+    shared.barrier.wait(PATIENCE)?;
+    let counts = [&shared.spun, &shared.written, &shared.turns].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(counts, [2 * TOGETHER; 3]);
+    // Both have looked.
+    shared.barrier.wait(PATIENCE).map(drop)
+}
+
+fn locks_first(name: &str) -> Result<()> {
+    let shared = unipc::memory::open_or_create::<Table>(name)?;
+    // SAFETY: valid places in the memory, which the other peer does not use before it is told.
+    unsafe {
+        Event::init((&raw const shared.there).cast_mut(), Event::automatic_reset(false));
+        Event::init((&raw const shared.back).cast_mut(), Event::automatic_reset(false));
+        Barrier::init((&raw const shared.barrier).cast_mut(), Barrier::new(2)?);
+    }
+    say("made");
+    use_together(&shared, 0)?;
+    let _spun = shared.spinlock.lock(PATIENCE)?;
+    let _written = shared.rwlock.write(PATIENCE)?;
+    shared.written.store(-1, Ordering::Relaxed);
+    say("locked");
+    await_death()
+}
+
+fn locks_second(name: &str) -> Result<()> {
+    let shared = unipc::memory::open_or_create::<Table>(name)?;
+    use_together(&shared, 1)?;
+    say("together");
+    await_go();
+    fails(Errno::EOWNERDEAD, shared.rwlock.write(PATIENCE));
+    let mut guard = shared.rwlock.read_recover(PATIENCE)?;
+    assert!(guard.needs_repair());
+    assert_eq!(shared.written.load(Ordering::Relaxed), -1);
+    shared.written.store(shared.backup.load(Ordering::Relaxed), Ordering::Relaxed);
+    guard.mark_consistent();
+    drop(guard);
+    drop(shared.rwlock.try_read()?);
+    let mut guard = shared.spinlock.lock_recover(PATIENCE)?;
+    assert!(guard.needs_repair());
+    guard.mark_consistent();
+    drop(guard);
+    fails(Errno::EOWNERDEAD, shared.barrier.wait(PATIENCE));
+    assert!(shared.barrier.reset()?);
     Ok(())
 }
 
@@ -338,6 +437,8 @@ fn play(arguments: &[&str]) -> Result<()> {
         ["hold", name] => hold(name),
         ["recover", name] => recover(name),
         ["clean", name, value] => clean(name, number(value)),
+        ["locks-first", name] => locks_first(name),
+        ["locks-second", name] => locks_second(name),
         ["fifo-read", path] => fifo_read(path),
         ["fifo-write", path] => fifo_write(path),
         ["fifo-read-cut", path] => fifo_read_cut(path),

@@ -1,5 +1,6 @@
-//! An object is the same object from every language: each ordered pair of C, Python and Rust uses one mutex, one FIFO, one Unix socket and
-//! one memory with a named semaphore together; and so does each of the three with a program that knows the C library alone.
+//! An object is the same object from every language: each ordered pair of C, Python and Rust uses one mutex, one of each other lock, one FIFO, one
+//! Unix socket and one memory with a named semaphore together; and so does each of the three with a program that knows the C library alone, where
+//! that has the object.
 //!
 //! The peers stand in tests/crossing; peer.h tells how they speak with the test, which starts them, tells them when to go on, and kills
 //! them.
@@ -311,6 +312,23 @@ fn one_mutex() {
         peer(first, "clean", &[&sum]).finish();
     });
     println!("one mutex: the other one had counted in between {taken_turns} times");
+}
+
+/// A barrier, a spinlock, a reader-writer lock, a condition variable with its mutex, and two events.
+#[test]
+fn one_of_each_lock() {
+    every_pairing("one of each lock", false, |pairing, _| {
+        let name = Name::new("locks", pairing);
+        let arguments = [name.0.as_str()];
+        let mut first = Peer::start(pairing, pairing.first, "locks-first", &arguments);
+        first.expect("made");
+        let mut second = Peer::start(pairing, pairing.second, "locks-second", &arguments);
+        second.expect("together");
+        first.expect("locked");
+        first.kill();
+        second.go();
+        second.finish();
+    });
 }
 
 #[test]
