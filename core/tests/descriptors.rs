@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use support::alone::{Alone, is_root};
 use support::process::Child;
 use support::waits::ends_in_every_way;
-use unipc::message::{DatagramOptions, MOST_DESCRIPTORS, Seqpacket, SeqpacketOptions, UnixDatagram};
+use unipc::message::{Datagram, DatagramOptions, MOST_DESCRIPTORS, Seqpacket, SeqpacketOptions, UnixDatagram};
 use unipc::stream::{ByteStream, UnixStream, pipe};
 use unipc::{Failure, Wait, descriptor};
 
@@ -140,6 +140,59 @@ fn the_limit_of_the_kernel_and_that_of_the_caller() {
                     Ok(other) => panic!("{other:?}"),
                     Err(error) => assert!(sent > maximum && error.is(Errno::EPROTO), "{what} {sent} of {maximum}: {error}"),
                 }
+                assert_eq!(count(), before, "{what} {sent} of {maximum}");
+            }
+        }
+    }
+}
+
+/// Pairs as another program might hand them over: they tell credentials, and where the kernel can, pidfds.
+fn talkative_pairs() -> Vec<(&'static str, Socket, OwnedFd)> {
+    let adopted = |kind| {
+        let mut pair = [-1; 2];
+        // SAFETY: there is room for two descriptors.
+        assert_eq!(unsafe { libc::socketpair(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC, 0, pair.as_mut_ptr()) }, 0);
+        for option in [libc::SO_PASSCRED, 76] {
+            let on: libc::c_int = 1;
+            // SAFETY: the value is valid to read. An older kernel does not know the second one.
+            unsafe { libc::setsockopt(pair[0], libc::SOL_SOCKET, option, (&raw const on).cast(), size_of::<libc::c_int>() as u32) };
+        }
+        // SAFETY: the kernel has just given them.
+        unsafe { (OwnedFd::from_raw_fd(pair[0]), OwnedFd::from_raw_fd(pair[1])) }
+    };
+    let (stream, datagram, seqpacket) = (adopted(libc::SOCK_STREAM), adopted(libc::SOCK_DGRAM), adopted(libc::SOCK_SEQPACKET));
+    let Datagram::Unix(socket) = Datagram::adopt(datagram.0, &DatagramOptions::default()).unwrap() else { panic!("it is one") };
+    vec![
+        ("stream", Socket::Stream(ByteStream::adopt(stream.0).unwrap()), stream.1),
+        ("datagram", Socket::Datagram(socket), datagram.1),
+        ("seqpacket", Socket::Seqpacket(Seqpacket::adopt(seqpacket.0, &SeqpacketOptions::default()).unwrap()), seqpacket.1),
+    ]
+}
+
+#[test]
+fn what_another_program_has_switched_on_takes_no_room() {
+    let _alone = Alone::new();
+    let (reader, _writer) = pipe().unwrap();
+    for (what, ours, theirs) in talkative_pairs() {
+        let theirs = match ours {
+            Socket::Stream(_) => Socket::Stream(ByteStream::adopt(theirs).unwrap()),
+            Socket::Seqpacket(_) => Socket::Seqpacket(Seqpacket::adopt(theirs, &SeqpacketOptions::default()).unwrap()),
+            Socket::Datagram(_) => match Datagram::adopt(theirs, &DatagramOptions::default()).unwrap() {
+                Datagram::Unix(socket) => Socket::Datagram(socket),
+                other => panic!("{other:?}"),
+            },
+        };
+        let before = count();
+        for maximum in [1, 2, 3, 4, 8, MOST_DESCRIPTORS] {
+            for sent in [0, 1, maximum, (maximum + 1).min(MOST_DESCRIPTORS), MOST_DESCRIPTORS] {
+                theirs.send(b"x", &vec![reader.as_fd(); sent], HANG).unwrap();
+                match ours.receive(&mut [0; 4], maximum, HANG) {
+                    Ok((1, descriptors)) => assert!(sent <= maximum && descriptors.len() == sent, "{what} {sent} of {maximum}"),
+                    Ok(other) => panic!("{other:?}"),
+                    Err(error) => assert!(sent > maximum && error.is(Errno::EPROTO), "{what} {sent} of {maximum}: {error}"),
+                }
+                theirs.send(b"x", &vec![reader.as_fd(); sent], HANG).unwrap();
+                assert_eq!(ours.read(&mut [0; 4]).unwrap(), 1, "{what}");
                 assert_eq!(count(), before, "{what} {sent} of {maximum}");
             }
         }

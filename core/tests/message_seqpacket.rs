@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -252,6 +252,67 @@ fn every_message_tells_its_sender() {
         Ok(label) => assert!(!label.is_empty()),
         Err(error) => assert!(error.is_failure(Failure::Unavailable), "{error}"),
     }
+}
+
+fn tells(socket: BorrowedFd<'_>) -> bool {
+    let (mut value, mut size): (libc::c_int, libc::socklen_t) = (0, 4);
+    // SAFETY: value and size are valid to write.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, (&raw mut value).cast(), &mut size) };
+    assert_eq!(result, 0);
+    value != 0
+}
+
+#[test]
+fn a_connection_tells_senders_from_birth() {
+    let alone = Alone::new();
+    let path = alone.path("server");
+    let listener = listen(&path).unwrap();
+    let client = connect(&path, HANG).unwrap();
+    // SAFETY: no address is wanted.
+    let raw = unsafe { libc::accept4(listener.as_fd().as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC) };
+    assert!(raw >= 0);
+    // SAFETY: the kernel has just given it.
+    let accepted = unsafe { OwnedFd::from_raw_fd(raw) };
+    assert!(tells(accepted.as_fd()), "set later it would miss what is sent in between");
+    drop((accepted, client));
+    let _client = connect(&path, HANG).unwrap();
+    assert!(!tells(listener.accept(&SeqpacketOptions::default(), HANG).unwrap().as_fd()));
+    assert!(!tells(OwnedFd::from(listener).as_fd()), "another program did not ask for it");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn the_first_messages_of_a_connection_tell_their_sender_too() {
+    let alone = Alone::new();
+    let path = alone.path("server");
+    let ours = listen(&path).unwrap();
+    let adopted = SeqpacketListener::adopt(OwnedFd::from(listen(&alone.path("adopted")).unwrap())).unwrap();
+    for (listener, path) in [(&ours, path), (&adopted, alone.path("adopted"))] {
+        // Of an adopted one this is known from the first accept on.
+        let _ = listener.accept(&SeqpacketOptions { credentials: true, ..Default::default() }, Wait::NEVER);
+        let child = Child::fork(|| {
+            for _ in 0..200 {
+                let client = connect(&path, HANG).unwrap();
+                // While the other side accepts; not so many that they fill the queue.
+                for _ in 0..100 {
+                    client.send(b"x", HANG).unwrap();
+                }
+            }
+            0
+        });
+        for round in 0..200 {
+            let options = SeqpacketOptions { credentials: round % 3 != 0, pidfds: round % 2 == 0, ..Default::default() };
+            let connection = listener.accept(&options, HANG).unwrap();
+            for message in 0..100 {
+                let received = connection.receive_descriptors(&mut [0; 8], 1, HANG).unwrap();
+                let sender = received.info.sender.map(|sender| sender.pid);
+                assert_eq!(sender, options.credentials.then(|| child.id()), "round {round}, message {message}");
+                assert!(received.sender_pidfd.is_none() || options.pidfds);
+            }
+        }
+        assert_eq!(child.wait(), 0);
+    }
+    std::fs::remove_file(alone.path("adopted")).unwrap();
 }
 
 fn nix_groups() -> Vec<u32> {

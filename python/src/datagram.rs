@@ -136,19 +136,20 @@ impl Datagram {
     /// address() tells; None only sends. The path of a dead receiver is reclaimed, that of a live one never.
     ///
     /// mode: the permissions of the path, set whatever the umask says; 0 is 0o600. group: by name or number. credentials: tell with every message
-    /// who sent it. send_buffer: bytes, which bound the largest message; 0 is the system's.
+    /// who sent it; pidfds: also by a pidfd, where the kernel has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is the system's.
     /// Errors: OSError with EADDRINUSE if somebody is there, ENAMETOOLONG above 107 bytes; WrongKind if there is anything but a socket. Source: unix(7).
     #[staticmethod]
-    #[pyo3(signature = (path=None, *, mode=0, group=None, credentials=false, send_buffer=0))]
+    #[pyo3(signature = (path=None, *, mode=0, group=None, credentials=false, pidfds=false, send_buffer=0))]
     fn open_unix(
         py: Python<'_>,
         path: Option<PathBuf>,
         mode: u32,
         group: Option<String>,
         credentials: bool,
+        pidfds: bool,
         send_buffer: usize,
     ) -> PyResult<Datagram> {
-        let options = DatagramOptions { mode, group, credentials, pidfds: false, send_buffer };
+        let options = DatagramOptions { mode, group, credentials, pidfds, send_buffer };
         let socket = match path.map(path_text).transpose()? {
             Some(path) => py.detach(|| UnixDatagram::open(&path, &options)),
             None => UnixDatagram::unnamed(&options),
@@ -160,9 +161,9 @@ impl Datagram {
 
     /// Two Unix datagram sockets that send to each other, for a process and its child. Source: socketpair(2).
     #[staticmethod]
-    #[pyo3(signature = (*, credentials=false, send_buffer=0))]
-    fn pair_unix(py: Python<'_>, credentials: bool, send_buffer: usize) -> PyResult<(Datagram, Datagram)> {
-        let options = DatagramOptions { credentials, send_buffer, ..Default::default() };
+    #[pyo3(signature = (*, credentials=false, pidfds=false, send_buffer=0))]
+    fn pair_unix(py: Python<'_>, credentials: bool, pidfds: bool, send_buffer: usize) -> PyResult<(Datagram, Datagram)> {
+        let options = DatagramOptions { credentials, pidfds, send_buffer, ..Default::default() };
         let (first, second) = UnixDatagram::pair(&options).raise(py)?;
         Ok((Datagram::of(message::Datagram::Unix(first)), Datagram::of(message::Datagram::Unix(second))))
     }
@@ -207,9 +208,9 @@ impl Datagram {
 
     /// Takes over a datagram socket. One that is refused stays the caller's: WrongKind.
     #[staticmethod]
-    #[pyo3(signature = (fd, *, credentials=false))]
-    fn from_fd(py: Python<'_>, fd: i32, credentials: bool) -> PyResult<Datagram> {
-        let options = DatagramOptions { credentials, ..Default::default() };
+    #[pyo3(signature = (fd, *, credentials=false, pidfds=false))]
+    fn from_fd(py: Python<'_>, fd: i32, credentials: bool, pidfds: bool) -> PyResult<Datagram> {
+        let options = DatagramOptions { credentials, pidfds, ..Default::default() };
         adopt(py, fd, |descriptor| message::Datagram::adopt(descriptor, &options)).map(Datagram::of)
     }
 
@@ -282,11 +283,11 @@ impl Datagram {
         Ok((PyBytes::new(py, data.data()), received.address))
     }
 
-    /// Receives a message and what is known of it: its sender, if credentials were asked for. Errors as receive.
+    /// Receives a message and what is known of it: its sender, if credentials or pidfds were asked for. Errors as receive.
     #[pyo3(signature = (size=0, *, timeout=None))]
     fn receive_message(&self, py: Python<'_>, size: usize, timeout: Option<f64>) -> PyResult<Message> {
         let (data, received) = self.take(py, size, 0, false, timeout)?;
-        Message::of(py, data.data(), &received.info)
+        Message::with_pidfd(py, data.data(), &received.info, received.sender_pidfd)
     }
 
     /// Receives a message of at most size bytes (0: any), and up to maximum descriptors, which the caller closes. They are close-on-exec.

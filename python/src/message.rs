@@ -1,5 +1,7 @@
 //! A message together with what is known of it, for all kinds.
 
+use std::os::fd::{IntoRawFd, OwnedFd};
+
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use unipc::message::MessageInfo;
@@ -23,10 +25,16 @@ pub(crate) struct Message {
     attempts: u32,
     /// Who sent it, as the kernel vouches for.
     sender: Option<Py<Credentials>>,
+    /// A pidfd of the sender, if pidfds were asked for; the receiver closes it.
+    sender_pidfd: Option<i32>,
 }
 
 impl Message {
     pub(crate) fn of(py: Python<'_>, data: &[u8], info: &MessageInfo) -> PyResult<Message> {
+        Message::with_pidfd(py, data, info, None)
+    }
+
+    pub(crate) fn with_pidfd(py: Python<'_>, data: &[u8], info: &MessageInfo, pidfd: Option<OwnedFd>) -> PyResult<Message> {
         let sender = info.sender.as_ref().map(|sender| Py::new(py, Credentials::of(sender))).transpose()?;
         Ok(Message {
             data: PyBytes::new(py, data).unbind(),
@@ -36,6 +44,7 @@ impl Message {
             lost: info.lost,
             attempts: info.attempts,
             sender,
+            sender_pidfd: pidfd.map(IntoRawFd::into_raw_fd),
         })
     }
 }

@@ -28,10 +28,11 @@ pub(crate) struct SeqpacketListener {
 
 #[pymethods]
 impl SeqpacketListener {
-    /// Listens on a path, or on an abstract name that begins with @. See Listener.open_unix; credentials and send_buffer are for the connections that are
+    /// Listens on a path, or on an abstract name that begins with @. See Listener.open_unix; credentials, pidfds and send_buffer are for the connections that are
     /// accepted, see Seqpacket.
     #[staticmethod]
-    #[pyo3(signature = (path, *, mode=0, group=None, backlog=0, credentials=false, send_buffer=0))]
+    #[pyo3(signature = (path, *, mode=0, group=None, backlog=0, credentials=false, pidfds=false, send_buffer=0))]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
     fn open_unix(
         py: Python<'_>,
         path: PathBuf,
@@ -39,11 +40,12 @@ impl SeqpacketListener {
         group: Option<String>,
         backlog: u32,
         credentials: bool,
+        pidfds: bool,
         send_buffer: usize,
     ) -> PyResult<SeqpacketListener> {
         let path = path_text(path)?;
         let listener = py.detach(|| message::SeqpacketListener::open(&path, &UnixListenOptions { mode, group, backlog })).raise(py)?;
-        let options = SeqpacketOptions { credentials, send_buffer, ..Default::default() };
+        let options = SeqpacketOptions { credentials, pidfds, send_buffer };
         let handle = Handle::new("listener", listener);
         handle.remove_at_exit(py)?;
         Ok(SeqpacketListener { handle, options })
@@ -51,10 +53,13 @@ impl SeqpacketListener {
 
     /// Takes over a SEQPACKET socket that listens. One that is refused stays the caller's: WrongKind.
     #[staticmethod]
-    #[pyo3(signature = (fd, *, credentials=false))]
-    fn from_fd(py: Python<'_>, fd: i32, credentials: bool) -> PyResult<SeqpacketListener> {
+    #[pyo3(signature = (fd, *, credentials=false, pidfds=false))]
+    fn from_fd(py: Python<'_>, fd: i32, credentials: bool, pidfds: bool) -> PyResult<SeqpacketListener> {
         let listener = adopt(py, fd, message::SeqpacketListener::adopt)?;
-        Ok(SeqpacketListener { handle: Handle::new("listener", listener), options: SeqpacketOptions { credentials, ..Default::default() } })
+        Ok(SeqpacketListener {
+            handle: Handle::new("listener", listener),
+            options: SeqpacketOptions { credentials, pidfds, ..Default::default() },
+        })
     }
 
     /// Takes the next connection. Errors as Listener.accept.
@@ -138,9 +143,10 @@ impl Seqpacket {
 impl Seqpacket {
     /// Connects to a path, or to an abstract name that begins with @. See Stream.connect_unix; OSError with EPROTOTYPE if the socket there is of another type.
     ///
-    /// credentials: tell with every message who sent it. send_buffer: bytes, which bound the largest message; 0 is the system's.
+    /// credentials: tell with every message who sent it; pidfds: also by a pidfd, where the kernel has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is the system's.
     #[staticmethod]
-    #[pyo3(signature = (path, *, timeout=None, any_owner=false, wait_for_listener=false, credentials=false, send_buffer=0))]
+    #[pyo3(signature = (path, *, timeout=None, any_owner=false, wait_for_listener=false, credentials=false, pidfds=false, send_buffer=0))]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
     fn connect_unix(
         py: Python<'_>,
         path: PathBuf,
@@ -148,28 +154,29 @@ impl Seqpacket {
         any_owner: bool,
         wait_for_listener: bool,
         credentials: bool,
+        pidfds: bool,
         send_buffer: usize,
     ) -> PyResult<Seqpacket> {
         let (path, connect) = (path_text(path)?, UnixConnectOptions { any_owner, wait_for_listener });
-        let options = SeqpacketOptions { credentials, send_buffer, ..Default::default() };
+        let options = SeqpacketOptions { credentials, pidfds, send_buffer };
         let connected = |wait: Wait<'_>| message::Seqpacket::connect(&path, &connect, &options, wait);
         crate::wait::waiting(py, timeout, &|| true, connected).map(Seqpacket::of)
     }
 
     /// Two connected ends, for a process and its child. Source: socketpair(2).
     #[staticmethod]
-    #[pyo3(signature = (*, credentials=false, send_buffer=0))]
-    fn pair_unix(py: Python<'_>, credentials: bool, send_buffer: usize) -> PyResult<(Seqpacket, Seqpacket)> {
-        let options = SeqpacketOptions { credentials, send_buffer, ..Default::default() };
+    #[pyo3(signature = (*, credentials=false, pidfds=false, send_buffer=0))]
+    fn pair_unix(py: Python<'_>, credentials: bool, pidfds: bool, send_buffer: usize) -> PyResult<(Seqpacket, Seqpacket)> {
+        let options = SeqpacketOptions { credentials, pidfds, send_buffer };
         let (first, second) = message::Seqpacket::pair(&options).raise(py)?;
         Ok((Seqpacket::of(first), Seqpacket::of(second)))
     }
 
     /// Takes over a connected SEQPACKET socket. One that is refused stays the caller's: WrongKind.
     #[staticmethod]
-    #[pyo3(signature = (fd, *, credentials=false))]
-    fn from_fd(py: Python<'_>, fd: i32, credentials: bool) -> PyResult<Seqpacket> {
-        let options = SeqpacketOptions { credentials, ..Default::default() };
+    #[pyo3(signature = (fd, *, credentials=false, pidfds=false))]
+    fn from_fd(py: Python<'_>, fd: i32, credentials: bool, pidfds: bool) -> PyResult<Seqpacket> {
+        let options = SeqpacketOptions { credentials, pidfds, ..Default::default() };
         adopt(py, fd, |descriptor| message::Seqpacket::adopt(descriptor, &options)).map(Seqpacket::of)
     }
 
@@ -207,11 +214,11 @@ impl Seqpacket {
         Ok(self.handle.wait(py, timeout, |socket, wait| socket.receive(buffer.bytes_mut(), wait))?.size)
     }
 
-    /// Receives a message and what is known of it: its sender, if credentials were asked for. Errors as receive.
+    /// Receives a message and what is known of it: its sender, if credentials or pidfds were asked for. Errors as receive.
     #[pyo3(signature = (size=0, *, timeout=None))]
     fn receive_message(&self, py: Python<'_>, size: usize, timeout: Option<f64>) -> PyResult<Message> {
         let (data, received) = self.take(py, size, 0, timeout)?;
-        Message::of(py, data.data(), &received.info)
+        Message::with_pidfd(py, data.data(), &received.info, received.sender_pidfd)
     }
 
     /// Receives a message of at most size bytes (0: any), and up to maximum descriptors, which the caller closes. They are close-on-exec.

@@ -55,6 +55,7 @@ def test_datagrams_keep_boundaries_and_tell_where_they_come_from(tmp_path: Path)
         with pytest.raises(OSError) as caught:
             log.receive(9999)
         assert caught.value.errno == errno.EMSGSIZE and caught.value.transferred == 10000  # type: ignore[attr-defined]
+        assert message.sender_pidfd is None
         with pytest.raises(BlockingIOError):
             log.receive(timeout=0)
         with pytest.raises(TimeoutError):
@@ -65,6 +66,24 @@ def test_datagrams_keep_boundaries_and_tell_where_they_come_from(tmp_path: Path)
     assert not Path(path).exists()
     with unipc.Datagram.open_unix() as nobody, pytest.raises(FileNotFoundError):
         nobody.send_to(b"x", path)
+
+
+def test_a_message_brings_a_pidfd_of_its_sender() -> None:
+    for kind in (unipc.Datagram, unipc.Seqpacket):
+        first, second = kind.pair_unix(pidfds=True)
+        with first, second:
+            with forked(lambda first=first: first.send(b"x")):  # type: ignore[misc]
+                message = second.receive_message(timeout=HANG)
+                if message.sender_pidfd is not None:
+                    assert not os.get_inheritable(message.sender_pidfd)
+                    os.close(message.sender_pidfd)
+            first.send(b"x")
+            assert second.receive_fds() == (b"x", [])
+            first.send(b"x")
+            pidfd = second.receive_message().sender_pidfd
+            if pidfd is not None:
+                signal.pidfd_send_signal(pidfd, 0)
+                os.close(pidfd)
 
 
 def test_sizes_at_the_limits() -> None:

@@ -248,11 +248,13 @@ impl Packets {
         if maximum != 0 {
             arrived.judge(operation, maximum)?;
         }
-        let info = MessageInfo { size: arrived.size, sender: arrived.credentials, ..Default::default() };
+        // A socket from elsewhere may tell more than it was asked for here.
+        let sender = arrived.credentials.filter(|_| self.credentials);
+        let info = MessageInfo { size: arrived.size, sender, ..Default::default() };
         let address = arrived.address.map(|found| address::to_text(&found.0, found.1)).unwrap_or_default();
         // Descriptors that nobody has asked for are closed here.
         let descriptors = if maximum == 0 { Vec::new() } else { arrived.descriptors };
-        Ok(Received { info, descriptors, sender_pidfd: arrived.pidfd, address })
+        Ok(Received { info, descriptors, sender_pidfd: arrived.pidfd.filter(|_| self.pidfds), address })
     }
 
     fn take(&self, deadline: &mut Deadline<'_>, buffer: &mut [u8], wanted: Wanted, flags: libc::c_int) -> Result<Arrived> {

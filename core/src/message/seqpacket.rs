@@ -9,6 +9,9 @@
 
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
 
 use super::MessageInfo;
 use super::packet::{Extras, Packets, Received};
@@ -41,50 +44,66 @@ impl SeqpacketOptions {
 
 /// A seqpacket socket that listens. Dropping it removes the path that it published, if that still is its own, and not in a child.
 #[derive(Debug)]
-pub struct SeqpacketListener(Listening);
+pub struct SeqpacketListener {
+    listening: Listening,
+    /// Connections are born with `SO_PASSCRED`: set after `accept`, it would miss what a client sends in between.
+    tells: AtomicBool,
+}
 
 impl SeqpacketListener {
     /// Listens on a path, or on an abstract name that begins with `@`. Errors as [`UnixListener::open`](crate::stream::UnixListener::open).
     pub fn open(path: &str, options: &UnixListenOptions) -> Result<SeqpacketListener> {
-        Listening::open("listen on seqpacket socket", libc::SOCK_SEQPACKET, path, options).map(SeqpacketListener)
+        let listening = Listening::open("listen on seqpacket socket", libc::SOCK_SEQPACKET, path, options)?;
+        Ok(SeqpacketListener { listening, tells: AtomicBool::new(true) })
     }
 
     /// Takes the next connection. Errors as [`UnixListener::accept`](crate::stream::UnixListener::accept).
     pub fn accept<'a>(&self, options: &SeqpacketOptions, wait: impl Into<Wait<'a>>) -> Result<Seqpacket> {
         const OPERATION: &str = "accept on seqpacket socket";
-        Seqpacket::of(OPERATION, self.0.accept(OPERATION, wait.into())?, options)
+        let is_asked = options.credentials || options.pidfds;
+        if is_asked && !self.tells.swap(true, Ordering::Relaxed) {
+            pass_credentials(self.as_fd(), true).during(OPERATION)?;
+        }
+        let connection = Seqpacket::of(OPERATION, self.listening.accept(OPERATION, wait.into())?, options)?;
+        if !options.credentials && self.tells.load(Ordering::Relaxed) {
+            pass_credentials(connection.as_fd(), false).during(OPERATION)?;
+        }
+        Ok(connection)
     }
 
     /// Takes over a seqpacket socket that listens. What is refused is given back.
     pub fn adopt(descriptor: OwnedFd) -> std::result::Result<SeqpacketListener, (OwnedFd, Error)> {
         match require(descriptor.as_fd(), true) {
-            Ok(()) => Ok(SeqpacketListener(Listening::of_adopted(descriptor))),
+            Ok(()) => Ok(SeqpacketListener { listening: Listening::of_adopted(descriptor), tells: AtomicBool::new(false) }),
             Err(error) => Err((descriptor, error)),
         }
     }
 
     /// Removes the path now, as dropping the listener does, and lets it listen on: for the end of a process, whose threads may still have it.
     pub fn remove_temporary(&self) {
-        self.0.remove_path();
+        self.listening.remove_path();
     }
 
     /// Where it listens: `/path` or `@name`.
     pub fn address(&self) -> Result<String> {
-        self.0.address()
+        self.listening.address()
     }
 }
 
 impl AsFd for SeqpacketListener {
     /// Readable while there is a connection to accept.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.listening.as_fd()
     }
 }
 
 impl From<SeqpacketListener> for OwnedFd {
     /// The path stays.
     fn from(listener: SeqpacketListener) -> OwnedFd {
-        listener.0.into_descriptor()
+        if listener.tells.into_inner() {
+            let _ = pass_credentials(listener.listening.as_fd(), false);
+        }
+        listener.listening.into_descriptor()
     }
 }
 
@@ -214,6 +233,10 @@ impl From<Seqpacket> for OwnedFd {
     fn from(socket: Seqpacket) -> OwnedFd {
         socket.packets.into_descriptor()
     }
+}
+
+fn pass_credentials(socket: BorrowedFd<'_>, is_wanted: bool) -> std::result::Result<(), Errno> {
+    socket::set_option(socket, libc::SOL_SOCKET, libc::SO_PASSCRED, libc::c_int::from(is_wanted))
 }
 
 fn require(descriptor: BorrowedFd<'_>, listening: bool) -> Result<()> {

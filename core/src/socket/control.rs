@@ -3,8 +3,9 @@
 //! A descriptor that the kernel has installed is ours whatever else goes wrong, also when the control data was cut off in the middle. So the walk
 //! below owns every descriptor first and judges afterwards; the ready-made iterators give up at the truncation, and what was installed before it leaks.
 //!
-//! No more descriptors are installed than there is room for, so the room is as large as what the caller allows. The rest is closed by the kernel,
-//! which sets `MSG_CTRUNC`; so does a process that has no descriptor left.
+//! No more descriptors are installed than there is room for, so the room is little more than what the caller allows. The rest is closed by the kernel,
+//! which sets `MSG_CTRUNC`; so does a process that has no descriptor left. The little is for what nobody here has asked for: a socket that came from
+//! elsewhere may have been told to give credentials, which stand before the descriptors and would take their room.
 //!
 //! [cmsg(3)](https://man7.org/linux/man-pages/man3/cmsg.3.html), [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html),
 //! [recvmsg(2)](https://man7.org/linux/man-pages/man2/recvmsg.2.html)
@@ -62,10 +63,11 @@ impl Wanted {
     fn room(self) -> usize {
         // The pidfd comes last: who could fill the room before it would keep it out.
         let descriptors = if self.pidfd { MOST_DESCRIPTORS } else { self.descriptors.min(MOST_DESCRIPTORS) };
-        // Not aligned: one more descriptor would fit.
-        let rights = if descriptors == 0 { 0 } else { aligned(HEADER) + descriptors * size_of::<libc::c_int>() };
-        let fixed = [(self.credentials, CREDENTIALS), (self.pidfd, PIDFD), (self.time, TIME)];
-        rights + fixed.iter().filter(|(wanted, _)| *wanted).map(|(_, length)| length).sum::<usize>()
+        if descriptors != 0 {
+            return aligned(HEADER) + descriptors * size_of::<libc::c_int>() + CREDENTIALS + PIDFD + TIME;
+        }
+        let fixed = [(self.credentials, CREDENTIALS), (self.time, TIME)];
+        fixed.iter().filter(|(wanted, _)| *wanted).map(|(_, length)| length).sum::<usize>()
     }
 }
 

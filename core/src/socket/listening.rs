@@ -41,6 +41,10 @@ impl Listening {
         let backlog = if options.backlog == 0 { DEFAULT_BACKLOG } else { options.backlog };
         let backlog = libc::c_int::try_from(backlog).unwrap_or(libc::c_int::MAX);
         let socket = super::create(libc::AF_UNIX, kind | libc::SOCK_NONBLOCK).during(operation)?;
+        if kind == libc::SOCK_SEQPACKET {
+            // For its connections, which have it from the listener, and from the first message on.
+            super::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, 1 as libc::c_int).during(operation)?;
+        }
         if path.starts_with('@') {
             bind(socket.as_fd(), path).during_on(operation, path)?;
             listen(socket.as_fd(), backlog).during_on(operation, path)?;
