@@ -507,7 +507,13 @@ class SysvQueue:
 class Datagram:
     @staticmethod
     def open_unix(
-        path: StrPath | None = None, *, mode: int = 0, group: str | None = None, credentials: bool = False, pidfds: bool = False, send_buffer: int = 0
+        path: StrPath | None = None,
+        *,
+        mode: int = 0,
+        group: str | None = None,
+        credentials: bool = False,
+        pidfds: bool = False,
+        send_buffer: int = 0,
     ) -> Datagram: ...
     @staticmethod
     def pair_unix(*, credentials: bool = False, pidfds: bool = False, send_buffer: int = 0) -> tuple[Datagram, Datagram]: ...
@@ -558,7 +564,14 @@ class Datagram:
 class SeqpacketListener:
     @staticmethod
     def open_unix(
-        path: StrPath, *, mode: int = 0, group: str | None = None, backlog: int = 0, credentials: bool = False, pidfds: bool = False, send_buffer: int = 0
+        path: StrPath,
+        *,
+        mode: int = 0,
+        group: str | None = None,
+        backlog: int = 0,
+        credentials: bool = False,
+        pidfds: bool = False,
+        send_buffer: int = 0,
     ) -> SeqpacketListener: ...
     @staticmethod
     def from_fd(fd: int, *, credentials: bool = False, pidfds: bool = False) -> SeqpacketListener: ...
