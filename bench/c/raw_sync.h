@@ -2,13 +2,20 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/sem.h>
 
 /* ---- Locks ---------------------------------------------------------------------------------------------- */
 
 /* The layout that the library's objects have too: each on cache lines of its own. */
 static struct {
   _Alignas(128) pthread_mutex_t lock;
+  _Alignas(128) pthread_spinlock_t spinlock;
+  _Alignas(128) pthread_rwlock_t rwlock;
+  _Alignas(128) pthread_cond_t condition;
+  int turns[2];
+  _Alignas(128) pthread_barrier_t barrier;
   _Alignas(128) uint64_t number;
   _Alignas(128) sem_t semaphores[2];
 } *shared;
@@ -18,26 +25,66 @@ static void share(void) {
   if (shared == MAP_FAILED) fail("mmap", strerror(errno));
 }
 
-static uint64_t *prepare_lock(const char *mechanism) {
-  (void)mechanism;
+static enum { MUTEX, SPINLOCK, RWLOCK_READ, RWLOCK_WRITE, FILE_LOCK } kind_of_lock;
+static int file;
+
+static void done(const char *what, int result) {
+  if (result != 0) fail(what, strerror(result));
+}
+
+static void prepare_mutex(void) {
   pthread_mutexattr_t attributes;
-  share();
   pthread_mutexattr_init(&attributes);
   pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
   pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  int r = pthread_mutex_init(&shared->lock, &attributes);
-  if (r != 0) fail("mutex", strerror(r));
+  done("mutex", pthread_mutex_init(&shared->lock, &attributes));
+}
+
+static uint64_t *prepare_lock(const char *mechanism) {
+  pthread_rwlockattr_t attributes;
+  share();
+  if (strncmp(mechanism, "spinlock", 8) == 0) {
+    kind_of_lock = SPINLOCK;
+    done("spinlock", pthread_spin_init(&shared->spinlock, PTHREAD_PROCESS_SHARED));
+  } else if (strncmp(mechanism, "rwlock", 6) == 0) {
+    kind_of_lock = strcmp(mechanism, "rwlock-read") == 0 ? RWLOCK_READ : RWLOCK_WRITE;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    done("rwlock", pthread_rwlock_init(&shared->rwlock, &attributes));
+  } else if (strcmp(mechanism, "file-lock") == 0) {
+    kind_of_lock = FILE_LOCK;
+    file = need("lock", open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  } else {
+    prepare_mutex();
+  }
   return &shared->number;
 }
 
+static void lock_file(short type) {
+  struct flock range = {.l_type = type, .l_whence = SEEK_SET};
+  while (fcntl(file, F_OFD_SETLKW, &range) != 0) {
+    if (errno != EINTR) fail("fcntl", strerror(errno));
+  }
+}
+
 static void lock(void) {
-  int r = pthread_mutex_lock(&shared->lock);
-  if (r != 0) fail("lock", strerror(r));
+  switch (kind_of_lock) {
+  case MUTEX: done("lock", pthread_mutex_lock(&shared->lock)); break;
+  case SPINLOCK: done("lock", pthread_spin_lock(&shared->spinlock)); break;
+  case RWLOCK_READ: done("lock", pthread_rwlock_rdlock(&shared->rwlock)); break;
+  case RWLOCK_WRITE: done("lock", pthread_rwlock_wrlock(&shared->rwlock)); break;
+  case FILE_LOCK: lock_file(F_WRLCK); break;
+  }
 }
 
 static void unlock(void) {
-  int r = pthread_mutex_unlock(&shared->lock);
-  if (r != 0) fail("unlock", strerror(r));
+  switch (kind_of_lock) {
+  case MUTEX: done("unlock", pthread_mutex_unlock(&shared->lock)); break;
+  case SPINLOCK: done("unlock", pthread_spin_unlock(&shared->spinlock)); break;
+  case RWLOCK_READ:
+  case RWLOCK_WRITE: done("unlock", pthread_rwlock_unlock(&shared->rwlock)); break;
+  case FILE_LOCK: lock_file(F_UNLCK); break;
+  }
 }
 
 /* ---- Notices ----------------------------------------------------------------------------------------- */
@@ -54,15 +101,47 @@ static sem_t *open_named(const char *suffix) {
 }
 
 /* How one process wakes the other. */
-static enum { SEMAPHORE, EVENTFD, SIGNAL } way;
-static int counters[2];
+static enum { SEMAPHORE, SYSV_SEMAPHORE, CONDVAR, BARRIER, EVENTFD, SIGNAL } way;
+static int counters[2], set;
 static sigset_t wanted;
+
+static void prepare_condvar(void) {
+  pthread_condattr_t attributes;
+  share();
+  prepare_mutex();
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  done("condition variable", pthread_cond_init(&shared->condition, &attributes));
+}
+
+static void prepare_barrier(void) {
+  pthread_barrierattr_t attributes;
+  share();
+  pthread_barrierattr_init(&attributes);
+  pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  done("barrier", pthread_barrier_init(&shared->barrier, &attributes, 2));
+}
+
+/* Nobody but us removes a set. */
+static void remove_set(void) {
+  semctl(set, 0, IPC_RMID);
+}
 
 static void prepare_notices(const char *mechanism) {
   if (strcmp(mechanism, "posix-semaphore") == 0) {
     semaphores[THERE] = open_named("there");
     semaphores[BACK] = open_named("back");
-  } else if (strcmp(mechanism, "semaphore") == 0) {
+  } else if (strcmp(mechanism, "condvar") == 0) {
+    way = CONDVAR;
+    prepare_condvar();
+  } else if (strcmp(mechanism, "barrier") == 0) {
+    way = BARRIER;
+    prepare_barrier();
+  } else if (strcmp(mechanism, "sysv-semaphore") == 0) {
+    way = SYSV_SEMAPHORE;
+    set = need("semget", semget(IPC_PRIVATE, 2, 0600)); /* Linux begins with zeros */
+    atexit(remove_set);
+  } else if (strcmp(mechanism, "semaphore") == 0 || strcmp(mechanism, "event") == 0) {
     share();
     for (int i = THERE; i <= BACK; i++) {
       semaphores[i] = &shared->semaphores[i];
@@ -79,9 +158,31 @@ static void prepare_notices(const char *mechanism) {
   }
 }
 
+static void operate(int which, short change) {
+  struct sembuf operation = {.sem_num = (unsigned short)which, .sem_op = change};
+  while (semop(set, &operation, 1) != 0) {
+    if (errno != EINTR) fail("semop", strerror(errno));
+  }
+}
+
+/* The last of the two tells which of them it was. */
+static void meet(void) {
+  int r = pthread_barrier_wait(&shared->barrier);
+  if (r != PTHREAD_BARRIER_SERIAL_THREAD) done("barrier", r);
+}
+
 static void post_otherwise(int which) {
   uint64_t one = 1;
-  if (way == EVENTFD) {
+  if (way == SYSV_SEMAPHORE) {
+    operate(which, 1);
+  } else if (way == CONDVAR) {
+    done("lock", pthread_mutex_lock(&shared->lock));
+    shared->turns[which] = 1;
+    done("signal", pthread_cond_signal(&shared->condition));
+    done("unlock", pthread_mutex_unlock(&shared->lock));
+  } else if (way == BARRIER) {
+    meet();
+  } else if (way == EVENTFD) {
     while (write(counters[which], &one, sizeof one) != sizeof one) {
       if (errno != EINTR) fail("eventfd", strerror(errno));
     }
@@ -93,6 +194,21 @@ static void post_otherwise(int which) {
 static void take_otherwise(int which) {
   uint64_t value;
   siginfo_t information;
+  if (way == SYSV_SEMAPHORE) {
+    operate(which, -1);
+    return;
+  }
+  if (way == CONDVAR) {
+    done("lock", pthread_mutex_lock(&shared->lock));
+    while (!shared->turns[which]) done("wait", pthread_cond_wait(&shared->condition, &shared->lock));
+    shared->turns[which] = 0;
+    done("unlock", pthread_mutex_unlock(&shared->lock));
+    return;
+  }
+  if (way == BARRIER) {
+    meet();
+    return;
+  }
   if (way == EVENTFD) {
     while (read(counters[which], &value, sizeof value) != sizeof value) {
       if (errno != EINTR) fail("eventfd", strerror(errno));

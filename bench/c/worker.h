@@ -298,9 +298,10 @@ static int is_one_of(const char *name, const char *const *names) {
 
 /* Everything that is not listed carries bytes. */
 static void (*shape_of(const struct job *job))(const struct job *) {
-  static const char *const locks[] = {"mutex", NULL};
-  static const char *const contended[] = {"mutex-contended", NULL};
-  static const char *const notices[] = {"semaphore", "posix-semaphore", "eventfd", "signal", NULL};
+  static const char *const locks[] = {"mutex", "spinlock", "rwlock-read", "rwlock-write", "file-lock", NULL};
+  static const char *const contended[] = {"mutex-contended", "spinlock-contended", NULL};
+  static const char *const notices[] = {"semaphore", "posix-semaphore", "sysv-semaphore", "event",
+                                        "condvar",   "barrier",         "eventfd",        "signal", NULL};
   if (is_one_of(job->mechanism, locks)) return measure_lock;
   if (is_one_of(job->mechanism, contended)) return measure_contended_lock;
   if (is_one_of(job->mechanism, notices)) return measure_notices;

@@ -1,12 +1,14 @@
-"""The reference for Python: os.read and os.write, the methods of socket, os.eventfd_write and os.eventfd_read, os.kill and signal.sigwaitinfo."""
+"""The reference for Python: os.read and os.write, the methods of socket, fcntl.fcntl, os.eventfd_write and os.eventfd_read, os.kill and signal.sigwaitinfo."""
 
+import fcntl
 import os
 import signal
 import socket
+import struct
 import sys
 from functools import cache, partial
 
-from harness import Ends, Job, Processes, Read, measure_messages, measure_notices, parse, report, take_turns
+from harness import Ends, Job, Processes, Read, measure_lock, measure_messages, measure_notices, parse, report, take_turns
 
 
 def read_descriptor(fd: int, size: int) -> Read:
@@ -116,7 +118,28 @@ def on_signals(job: Job) -> list[int]:
     return take_turns(job, (post, wait), (post, wait))
 
 
+class FileLock:
+    """The whole file, by an open file description."""
+
+    F_OFD_SETLK, F_OFD_SETLKW = 37, 38
+
+    def __init__(self) -> None:
+        self.fd = os.open("lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self.taken, self.released = (struct.pack("hhqqi", kind, os.SEEK_SET, 0, 0, 0) for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK))
+
+    def __enter__(self) -> None:
+        fcntl.fcntl(self.fd, self.F_OFD_SETLKW, self.taken)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.fcntl(self.fd, self.F_OFD_SETLK, self.released)
+
+
+def on_file_lock(job: Job) -> list[int]:
+    return measure_lock(job, FileLock())
+
+
 MECHANISMS = {
+    "file-lock": on_file_lock,
     "pipe": on_pipes,
     "fifo": on_fifos,
     "unix": on_pair,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache, partial
+from typing import Any
 
 import unipc
 from harness import Ends, Job, Processes, Turn, measure_contended_lock, measure_lock, measure_messages, measure_notices, parse, report, take_turns
@@ -14,6 +17,12 @@ from harness import Ends, Job, Processes, Turn, measure_contended_lock, measure_
 class Table(ctypes.Structure):
     _fields_ = [
         ("lock", unipc.c_mutex),
+        ("spinlock", unipc.c_spinlock),
+        ("rwlock", unipc.c_rwlock),
+        ("condition", unipc.c_condvar),
+        ("turns", ctypes.c_uint32 * 2),
+        ("barrier", unipc.c_barrier),
+        ("events", unipc.c_event * 2),
         ("number", ctypes.c_uint64),
         ("there", unipc.c_semaphore),
         ("back", unipc.c_semaphore),
@@ -117,12 +126,32 @@ def make_table() -> Table:
     return Table.from_buffer(unipc.Memory.anonymous(ctypes.sizeof(Table)))
 
 
+class Held:
+    """A lock whose guard is made anew each time."""
+
+    def __init__(self, lock: Callable[[], AbstractContextManager[Any]]) -> None:
+        self.lock = lock
+
+    def __enter__(self) -> None:
+        self.guard = self.lock()
+
+    def __exit__(self, *_: object) -> None:
+        self.guard.__exit__(None, None, None)
+
+
 def on_lock(job: Job) -> list[int]:
     table = make_table()
-    lock = unipc.Mutex.from_buffer(table.lock)
-    if job.mechanism == "mutex":
-        return measure_lock(job, lock)
-    return measure_contended_lock(job, lock, table)
+    locks = {
+        "mutex": lambda: unipc.Mutex.from_buffer(table.lock),
+        "spinlock": lambda: unipc.Spinlock.from_buffer(table.spinlock),
+        "rwlock-read": lambda: Held(unipc.RwLock.from_buffer(table.rwlock).read),
+        "rwlock-write": lambda: Held(unipc.RwLock.from_buffer(table.rwlock).write),
+        "file-lock": lambda: unipc.FileLock("lock"),
+    }
+    lock = locks[job.mechanism.removesuffix("-contended")]()
+    if job.mechanism.endswith("-contended"):
+        return measure_contended_lock(job, lock, table)
+    return measure_lock(job, lock)
 
 
 def turn(semaphore: unipc.Semaphore | unipc.PosixSemaphore) -> Turn:
@@ -143,6 +172,48 @@ def open_named(what: str) -> unipc.PosixSemaphore:
 
 def on_named_semaphores(job: Job) -> list[int]:
     return measure_notices(job, turn(open_named("there")), turn(open_named("back")))
+
+
+def on_sysv_semaphores(job: Job) -> list[int]:
+    semaphores = unipc.SysvSemaphores.private(2, temporary=True)
+    there, back = ((partial(semaphores.post, index), partial(semaphores.wait, index)) for index in (0, 1))
+    return measure_notices(job, there, back)
+
+
+def on_events(job: Job) -> list[int]:
+    table = make_table()
+    there, back = (unipc.Event.from_buffer(event) for event in table.events)
+    there.init(automatic_reset=True)
+    back.init(automatic_reset=True)
+    return measure_notices(job, (there.set, there.wait), (back.set, back.wait))
+
+
+def on_condvars(job: Job) -> list[int]:
+    table = make_table()
+    mutex, condition = unipc.Mutex.from_buffer(table.lock), unipc.Condvar.from_buffer(table.condition)
+
+    def turn_of(index: int) -> Turn:
+        turns = table.turns
+
+        def post() -> None:
+            with mutex:
+                turns[index] = 1
+                condition.notify_one()
+
+        def wait() -> None:
+            with mutex:
+                condition.wait_while(mutex, lambda: turns[index] == 0)
+                turns[index] = 0
+
+        return post, wait
+
+    return measure_notices(job, turn_of(0), turn_of(1))
+
+
+def on_barriers(job: Job) -> list[int]:
+    barrier = unipc.Barrier.from_buffer(make_table().barrier)
+    barrier.init(2)
+    return measure_notices(job, (barrier.wait, barrier.wait), (barrier.wait, barrier.wait))
 
 
 def on_eventfds(job: Job) -> list[int]:
@@ -176,6 +247,15 @@ MECHANISMS = {
     "sysv-queue": on_sysv_queues,
     "mutex": on_lock,
     "mutex-contended": on_lock,
+    "spinlock": on_lock,
+    "spinlock-contended": on_lock,
+    "rwlock-read": on_lock,
+    "rwlock-write": on_lock,
+    "file-lock": on_lock,
+    "sysv-semaphore": on_sysv_semaphores,
+    "event": on_events,
+    "condvar": on_condvars,
+    "barrier": on_barriers,
     "semaphore": on_semaphores,
     "posix-semaphore": on_named_semaphores,
     "eventfd": on_eventfds,

@@ -67,12 +67,12 @@ fn messages_in_batch(size: usize) -> usize {
 
 impl Case {
     pub fn has_peer(&self) -> bool {
-        self.metric != Metric::Operation || self.mechanism == "mutex-contended"
+        self.metric != Metric::Operation || self.mechanism.ends_with("-contended")
     }
 
     /// Whether Python has calls of its own for it.
     pub fn is_in_python(&self) -> bool {
-        ["pipe", "fifo", "unix", "tcp", "datagram", "seqpacket", "udp", "eventfd", "signal"].contains(&self.mechanism)
+        ["pipe", "fifo", "unix", "tcp", "datagram", "seqpacket", "udp", "file-lock", "eventfd", "signal"].contains(&self.mechanism)
     }
 
     /// Whether somebody who says `name` means this case: the mechanism, or a variant of it.
@@ -85,8 +85,9 @@ impl Case {
         match (self.metric, self.mechanism) {
             (Metric::RoundTrip, _) => "round trip",
             (Metric::Rate, _) => "one way, per second",
-            (Metric::Operation, "mutex") => "lock and unlock",
-            (Metric::Operation, "mutex-contended") => "lock and unlock, two at it",
+            (Metric::Operation, "mutex" | "spinlock" | "rwlock-read" | "rwlock-write" | "file-lock") => "lock and unlock",
+            (Metric::Operation, "mutex-contended" | "spinlock-contended") => "lock and unlock, two at it",
+            (Metric::Operation, "event") => "set and wait",
             (Metric::Operation, "eventfd") => "add and take",
             (Metric::Operation, _) => "post and wait",
         }
@@ -110,11 +111,15 @@ pub fn all() -> Vec<Case> {
         }
     }
     let in_memory = |mechanism, metric, cores, batch| Case { mechanism, metric, size: 0, cores, batch };
-    cases.push(in_memory("mutex", Metric::Operation, 1, BATCH));
+    for mechanism in ["mutex", "spinlock", "rwlock-read", "rwlock-write", "file-lock"] {
+        cases.push(in_memory(mechanism, Metric::Operation, 1, BATCH));
+    }
     cases.extend([1, 2].map(|cores| in_memory("mutex-contended", Metric::Operation, cores, CONTENDED_BATCH)));
-    for mechanism in ["semaphore", "posix-semaphore", "eventfd", "signal"] {
-        // A signal is sent to another process.
-        if mechanism != "signal" {
+    // On one core, one that spins waits for the scheduler.
+    cases.push(in_memory("spinlock-contended", Metric::Operation, 2, CONTENDED_BATCH));
+    for mechanism in ["semaphore", "posix-semaphore", "sysv-semaphore", "event", "condvar", "barrier", "eventfd", "signal"] {
+        // Some take two.
+        if !["condvar", "barrier", "signal"].contains(&mechanism) {
             cases.push(in_memory(mechanism, Metric::Operation, 1, BATCH));
         }
         cases.extend([1, 2].map(|cores| in_memory(mechanism, Metric::RoundTrip, cores, 1)));

@@ -95,10 +95,15 @@ fn with_known_peer<T>(job: &Job, peer: impl FnOnce() -> Outcome<()>, measure: im
 
 fn measure(job: &Job) -> Outcome<Vec<u64>> {
     match job.mechanism.as_str() {
-        "mutex" => sync::lock(job),
-        "mutex-contended" => sync::contended_lock(job),
+        "mutex" | "spinlock" | "rwlock-read" | "rwlock-write" => sync::lock(job),
+        "mutex-contended" | "spinlock-contended" => sync::contended_lock(job),
+        "file-lock" => sync::file_lock(job),
         "semaphore" => sync::semaphore(job),
         "posix-semaphore" => sync::posix_semaphore(job),
+        "sysv-semaphore" => sync::sysv_semaphore(job),
+        "event" => sync::event(job),
+        "condvar" => sync::condvar(job),
+        "barrier" => sync::barrier(job),
         "eventfd" => sync::eventfd(job),
         "signal" => sync::signal(job),
         _ => messages::measure(job),
