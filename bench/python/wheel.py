@@ -175,7 +175,7 @@ def on_named_semaphores(job: Job) -> list[int]:
 
 
 def on_sysv_semaphores(job: Job) -> list[int]:
-    semaphores = unipc.SysvSemaphores.private(2, temporary=True)
+    semaphores = unipc.SysvSemaphores.private([0, 0], temporary=True)
     there, back = ((partial(semaphores.post, index), partial(semaphores.wait, index)) for index in (0, 1))
     return measure_notices(job, there, back)
 

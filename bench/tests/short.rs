@@ -45,14 +45,38 @@ const MECHANISMS: &[&str] = &[
     "sysv-queue",
     "mutex",
     "mutex-contended",
+    "spinlock",
+    "spinlock-contended",
+    "rwlock-read",
+    "rwlock-write",
+    "file-lock",
     "semaphore",
     "posix-semaphore",
+    "sysv-semaphore",
+    "event",
+    "condvar",
+    "barrier",
     "eventfd",
     "signal",
 ];
 
 /// What Python has no calls of its own for.
-const NOT_IN_PYTHON: [&str; 6] = ["mq", "sysv-queue", "mutex", "mutex-contended", "semaphore", "posix-semaphore"];
+const NOT_IN_PYTHON: &[&str] = &[
+    "mq",
+    "sysv-queue",
+    "mutex",
+    "mutex-contended",
+    "spinlock",
+    "spinlock-contended",
+    "rwlock-read",
+    "rwlock-write",
+    "semaphore",
+    "posix-semaphore",
+    "sysv-semaphore",
+    "event",
+    "condvar",
+    "barrier",
+];
 
 /// Measures everything, and looks at everything that comes out.
 fn measure_everything(command: &mut Command, languages: &[&str]) {
@@ -74,7 +98,7 @@ fn measure_everything(command: &mut Command, languages: &[&str]) {
         }
     }
     let on_one_core = rows.iter().filter(|row| row["cores"] == 1).count();
-    assert_eq!(on_one_core, languages.len() * (4 * 4 + 4 * 4 + 2 + 2 + 3 * 2 + 1), "{table}");
+    assert_eq!(on_one_core, languages.len() * (4 * 4 + 4 * 4 + 2 + 5 + 1 + 5 * 2 + 3), "{table}");
 }
 
 #[test]
