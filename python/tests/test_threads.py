@@ -69,26 +69,23 @@ def _longest_stall(work: Callable[[], object]) -> float:
 def test_long_calls_let_other_threads_run() -> None:
     size = 1 << 28
     data = bytes(size)
-    memory = unipc.Memory.memfd("unipc-test", size, sparse=True)
 
-    def look_meanwhile() -> None:
-        working = threading.Thread(target=memory.prefault)
-        working.start()
-        while working.is_alive():
-            assert memory.size == size
+    def work() -> None:
+        with unipc.Memory.memfd("unipc-test", size, sparse=True) as memory:
+            memory.write(0, data)
+            memory.read(0, size)
+            working = threading.Thread(target=memory.prefault)
+            working.start()
+            while working.is_alive():
+                assert memory.size == size
 
-    def work() -> float:
+    def share_of_time() -> float:
         start = time.monotonic()
-        memory.write(0, data)
-        memory.read(0, size)
-        look_meanwhile()
-        memory.close()
-        return time.monotonic() - start
+        stall = _longest_stall(work)
+        return stall / (time.monotonic() - start)
 
-    took: list[float] = []
-    stall = _longest_stall(lambda: took.append(work()))
-    # What is held is held for a whole call; the machine may be busy.
-    assert stall < max(took[0] / 4, 0.05), (stall, took)
+    # What is held is held for a whole call. The machine may be busy, but not with the same every time.
+    assert min(share_of_time() for _ in range(3)) < 0.2
 
 
 def test_a_change_waits_for_readers_and_they_for_it() -> None:
