@@ -34,6 +34,8 @@ const MECHANISMS: &[&str] = &[
     "semaphore",
     "semaphore-recover",
     "posix-semaphore",
+    "sysv-semaphores",
+    "futex",
     "eventfd",
     "timer",
     "signal",

@@ -13,6 +13,7 @@ mod messages;
 mod raw;
 mod raw_locks;
 mod raw_sockets;
+mod semaphores;
 mod shared;
 mod sockets;
 mod streams;
@@ -177,6 +178,8 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "semaphore" => sync::semaphore(stage),
         "semaphore-recover" => sync::semaphore_recover(stage),
         "posix-semaphore" => sync::posix_semaphore(stage),
+        "sysv-semaphores" => semaphores::sysv(stage),
+        "futex" => semaphores::futex(stage),
         "eventfd" => events::eventfd(stage),
         "timer" => events::timer(stage),
         "signal" => events::signal(stage),
@@ -218,6 +221,8 @@ pub fn run_peer(arguments: &PeerArguments) -> u8 {
         ("semaphore", [name, rounds]) => sync::peer_of_semaphore(name, rounds),
         ("semaphore-recover", [name, rounds]) => sync::peer_of_semaphore_recover(name, rounds),
         ("posix-semaphore", [there, back, rounds]) => sync::peer_of_posix_semaphore(there, back, rounds),
+        ("sysv-semaphores", [id, rounds]) => semaphores::peer_of_sysv(id, rounds),
+        ("futex", [name, rounds]) => semaphores::peer_of_futex(name, rounds),
         ("eventfd", []) => events::peer_of_eventfd(),
         ("signal", []) => events::peer_of_signal(),
         ("exit", []) => Ok(()),

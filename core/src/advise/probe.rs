@@ -18,7 +18,10 @@ use crate::message::{
 };
 use crate::process::{Command, Pipeline};
 use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, UnixConnectOptions, UnixListenOptions, create_fifo};
-use crate::sync::{Barrier, Condvar, Event, Mutex, PosixSemaphore, PosixSemaphoreOptions, RwLock, Semaphore, Spinlock};
+use crate::sync::{
+    Barrier, Condvar, Event, Mutex, PosixSemaphore, PosixSemaphoreOptions, RwLock, Semaphore, Spinlock, SysvOperation, SysvSemaphores,
+    SysvSemaphoresOptions, futex_wait, futex_wake,
+};
 use crate::wait::{Timeout, Wait};
 
 const OPERATION: &str = "probe";
@@ -323,6 +326,29 @@ pub(super) fn semaphore_recover() -> Availability {
     availability(Semaphore::recovering(1).and_then(|semaphore| {
         semaphore.wait(PATIENCE)?;
         semaphore.post()
+    }))
+}
+
+pub(super) fn sysv_semaphores() -> Availability {
+    fn trial() -> Result<()> {
+        let first = SysvSemaphores::private(&SysvSemaphoresOptions { values: vec![1, 0], temporary: true, ..Default::default() })?;
+        let second = SysvSemaphores::open_id(first.id(), &SysvSemaphoresOptions::default())?;
+        second.operate(&[SysvOperation::take(0, 1), SysvOperation::give(1, 1).undo()], PATIENCE)?;
+        first.operate(&[SysvOperation::take(1, 1).undo()], PATIENCE)
+    }
+    availability(trial())
+}
+
+pub(super) fn futex() -> Availability {
+    availability(crate::memory::anonymous::<std::sync::atomic::AtomicU32>().and_then(|word| {
+        futex_wake(&word, 1);
+        // Another value, so it does not sleep; and one that does, for a moment.
+        futex_wait(&word, 1, PATIENCE)?;
+        match futex_wait(&word, 0, Timeout::from_nanoseconds(1)) {
+            Err(error) if error.is(nix::errno::Errno::ETIMEDOUT) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => Err(wrong("a word was woken by nobody")),
+        }
     }))
 }
 
