@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::objects::killed_behind_its_sleep;
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::stepper::{Stepper, is_asleep};
 use support::waits::ends_in_every_way;
@@ -348,7 +348,7 @@ fn killed_at_random_moments() {
     let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let mut repairs = 0;
-    for round in 0..100u64 {
+    for round in 0..kills() {
         let mut children: Vec<Child> = (0..2)
             .map(|_| {
                 Child::fork(|| {
@@ -372,5 +372,5 @@ fn killed_at_random_moments() {
         }
         repairs += u32::from(account.survive());
     }
-    println!("killed 200 processes at random moments, {repairs} repairs by the survivor; failures: 0");
+    println!("killed {} processes at random moments, {repairs} repairs by the survivor; failures: 0", 2 * kills());
 }

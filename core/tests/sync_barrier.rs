@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use support::objects::{
     HANG, killed_at_every_instruction, killed_behind_its_sleep, sleep_for_ever, stopped_at_every_instruction, wait_until,
 };
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::stepper::is_asleep;
 use support::waits::ends_in_every_way;
@@ -344,7 +344,7 @@ fn stopped_at_every_instruction_nobody_hangs() {
 #[test]
 fn killed_at_random_moments() {
     let _leaks = Leaks::watch();
-    for round in 0..100u64 {
+    for round in 0..kills() {
         let table = table_of(3);
         let party = || {
             table.phase.fetch_add(1, Ordering::Release);
@@ -360,5 +360,5 @@ fn killed_at_random_moments() {
         children.remove(round as usize % 3).kill();
         children.into_iter().for_each(|child| assert_eq!(child.wait(), 0));
     }
-    println!("killed 100 parties at random moments; failures: 0");
+    println!("killed {} parties at random moments; failures: 0", kills());
 }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use support::objects::{
     HANG, killed_at_every_instruction, killed_behind_its_sleep, sleep_for_ever, stopped_at_every_instruction, wait_until,
 };
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::stepper::is_asleep;
 use support::waits::ends_in_every_way;
@@ -364,7 +364,7 @@ fn stopped_at_every_instruction_nobody_hangs() {
 fn killed_at_random_moments() {
     let _leaks = Leaks::watch();
     let table = SharedPages::<Table>::zeroed();
-    for round in 0..100u64 {
+    for round in 0..kills() {
         let mut children: Vec<Child> = (0..4)
             .map(|number| {
                 Child::fork(|| {
@@ -384,5 +384,5 @@ fn killed_at_random_moments() {
         children.iter_mut().for_each(Child::kill);
         survive(&table, ());
     }
-    println!("killed 400 processes at random moments; failures: 0");
+    println!("killed {} processes at random moments; failures: 0", 4 * kills());
 }

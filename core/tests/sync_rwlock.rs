@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use support::objects::{
     HANG, killed_at_every_instruction, killed_behind_its_sleep, sleep_for_ever, stopped_at_every_instruction, wait_until,
 };
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::stepper::is_asleep;
 use support::waits::ends_in_every_way;
@@ -454,7 +454,7 @@ fn killed_at_random_moments() {
     let _leaks = Leaks::watch();
     let account = SharedPages::<Account>::zeroed();
     let mut repairs = 0;
-    for round in 0..100u64 {
+    for round in 0..kills() {
         let mut children: Vec<Child> = (0..3)
             .map(|index| {
                 Child::fork(|| {
@@ -475,5 +475,5 @@ fn killed_at_random_moments() {
         children.iter_mut().for_each(Child::kill);
         repairs += u32::from(account.survive());
     }
-    println!("killed 300 processes at random moments, {repairs} repairs by the survivor; failures: 0");
+    println!("killed {} processes at random moments, {repairs} repairs by the survivor; failures: 0", 3 * kills());
 }
