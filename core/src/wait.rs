@@ -318,23 +318,34 @@ impl<'a> Deadline<'a> {
 
     /// Sleeps before the next probe of something that cannot wake us: 50 µs at first, 10 ms in the end.
     pub fn pause(&mut self) -> Result<()> {
-        self.pause_beside(-1, 0)
+        let remaining = self.remaining()?;
+        let length = self.next_pause(remaining);
+        self.sleep_once(-1, 0, Some(length))
     }
 
-    /// [`pause`](Deadline::pause), which `descriptor` also ends when it is ready for `events`.
-    pub fn ready_or_pause(&mut self, descriptor: BorrowedFd<'_>, events: libc::c_short) -> Result<()> {
-        self.pause_beside(descriptor.as_raw_fd(), events)
+    /// One sleep of [`ready`](Deadline::ready), or with `probes` of [`pause`](Deadline::pause), which `descriptor` ends as well. It asks nobody, so it may be
+    /// done where others wait for its end: `remaining` is what [`remaining`](Deadline::remaining) has given right before.
+    pub(crate) fn sleep_beside(&mut self, descriptor: BorrowedFd<'_>, remaining: Option<i64>, probes: bool) -> Result<()> {
+        let length = match probes {
+            true => Some(self.next_pause(remaining)),
+            false if self.wait.is_wanted.is_some() => Some(remaining.unwrap_or(i64::MAX).min(SLICE)),
+            false => remaining,
+        };
+        self.sleep_once(descriptor.as_raw_fd(), libc::POLLIN, length)
+    }
+
+    fn next_pause(&mut self, remaining: Option<i64>) -> i64 {
+        let length = self.next_pause.min(remaining.unwrap_or(i64::MAX));
+        self.next_pause = (self.next_pause * 2).min(10_000_000);
+        length
     }
 
     /// A number below zero is no descriptor.
-    fn pause_beside(&mut self, descriptor: libc::c_int, events: libc::c_short) -> Result<()> {
-        let remaining = self.remaining()?.unwrap_or(i64::MAX);
-        let length = self.next_pause.min(remaining);
-        self.next_pause = (self.next_pause * 2).min(10_000_000);
+    fn sleep_once(&mut self, descriptor: libc::c_int, events: libc::c_short, length: Option<i64>) -> Result<()> {
         let stop = self.wait.stop.map_or(-1, |stop| stop.as_fd().as_raw_fd());
         let mut polled = [libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }, libc::pollfd { fd: descriptor, events, revents: 0 }];
         let count = 1 + usize::from(descriptor >= 0);
-        poll(&mut polled[..count], Some(length)).during(self.operation)?;
+        poll(&mut polled[..count], length).during(self.operation)?;
         self.note_stop(polled[0].revents);
         Ok(())
     }

@@ -20,6 +20,7 @@ mod memory;
 mod message;
 mod mq;
 mod mutex;
+mod poller;
 mod process;
 mod rwlock;
 mod semaphore;
@@ -31,6 +32,7 @@ mod sync_event;
 mod sysv_memory;
 mod sysv_queue;
 mod sysv_semaphores;
+mod transfer;
 mod wait;
 
 use pyo3::prelude::*;
@@ -77,6 +79,8 @@ mod _unipc {
     #[pymodule_export]
     use super::mutex::{Guard, Mutex};
     #[pymodule_export]
+    use super::poller::{Poller, PollerEvent, PollerEvents};
+    #[pymodule_export]
     use super::process::{ExitStatus, Pipeline, Process};
     #[pymodule_export]
     use super::rwlock::{RwLock, RwLockGuard};
@@ -100,6 +104,8 @@ mod _unipc {
     use super::sysv_queue::{SysvQueue, SysvQueueStatus, sysv_key};
     #[pymodule_export]
     use super::sysv_semaphores::{SysvOperation, SysvSemaphores, SysvSemaphoresStatus};
+    #[pymodule_export]
+    use super::transfer::{Transferred, tee, transfer};
     #[pymodule_export]
     use super::wait::{Bound, Stop};
 

@@ -18,7 +18,7 @@ use crate::wait::waiting;
 pub(crate) struct Semaphore(InPlace);
 
 impl Semaphore {
-    fn object(&self) -> &sync::Semaphore {
+    pub(crate) fn object(&self) -> &sync::Semaphore {
         // SAFETY: the only type that a place of this class is made for.
         unsafe { self.0.object() }
     }
@@ -174,6 +174,13 @@ fn named(
         handle.remove_at_exit(py)?;
     }
     Ok(PosixSemaphore { handle, name, any_owner })
+}
+
+impl PosixSemaphore {
+    /// How many units are free; `None` when it is closed.
+    pub(crate) fn free(&self) -> Option<unipc::Result<u32>> {
+        self.handle.share().ok().map(|semaphore| semaphore.value())
+    }
 }
 
 #[pymethods]

@@ -98,7 +98,7 @@ fn made(
 }
 
 /// As the kernel numbers it: 0 is any, n that type, -n the lowest up to n.
-fn which(kind: i64, all_but: bool) -> PyResult<Which> {
+pub(crate) fn which(kind: i64, all_but: bool) -> PyResult<Which> {
     Ok(match kind {
         kind if all_but && kind < 1 => return Err(invalid("all_but needs a type of at least 1")),
         kind if all_but => Which::AllBut(kind),
@@ -106,6 +106,13 @@ fn which(kind: i64, all_but: bool) -> PyResult<Which> {
         1.. => Which::Type(kind),
         _ => Which::LowestUpTo(kind.saturating_neg()),
     })
+}
+
+impl SysvQueue {
+    /// The kernel's number for it.
+    pub(crate) fn identifier(&self) -> i32 {
+        self.id
+    }
 }
 
 #[pymethods]

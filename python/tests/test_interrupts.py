@@ -219,6 +219,12 @@ def _taking(stack: ExitStack) -> Callable[[], object]:
     return lambda: unipc.take_signal([signal.SIGHUP])
 
 
+def _asking(stack: ExitStack) -> unipc.Poller:
+    poller, memory = stack.enter_context(unipc.Poller()), stack.enter_context(unipc.Memory.anonymous(4096))
+    poller.add(unipc.Semaphore.from_buffer(memory))
+    return poller
+
+
 def _full_counter(stack: ExitStack) -> unipc.EventFd:
     counter = stack.enter_context(unipc.EventFd())
     counter.add(2**64 - 2)
@@ -322,6 +328,10 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "next record of a file": lambda stack, path: lambda follower=_follower(stack, path): next(follower),
     "follow a file that is to come": lambda stack, path: lambda: unipc.FileFollower(path, wait_for_creator=None),
     "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
+    "wait for events": lambda stack, path: stack.enter_context(unipc.Poller()).wait,
+    "wait for what is asked": lambda stack, path: _asking(stack).wait,
+    "transfer": lambda stack, path: lambda pipe=_empty_pipe(stack), full=_full_pipe(stack): unipc.transfer(pipe, full),
+    "duplicate a pipe": lambda stack, path: lambda pipe=_empty_pipe(stack), full=_full_pipe(stack): unipc.tee(pipe, full, 1),
     "take from a counter": lambda stack, path: lambda counter=stack.enter_context(unipc.EventFd()): counter.take(),
     "add to a counter": lambda stack, path: lambda counter=_full_counter(stack): counter.add(),
     "timer": lambda stack, path: lambda timer=stack.enter_context(unipc.Timer()): timer.wait(),

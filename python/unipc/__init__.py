@@ -30,6 +30,9 @@ from unipc._unipc import (
     Mq,
     Mutex,
     Pipeline,
+    Poller,
+    PollerEvent,
+    PollerEvents,
     PosixSemaphore,
     PosixSemaphoreStatus,
     Process,
@@ -52,6 +55,7 @@ from unipc._unipc import (
     SysvSemaphores,
     SysvSemaphoresStatus,
     Timer,
+    Transferred,
     __version__,
     append_record,
     create_fifo,
@@ -63,6 +67,8 @@ from unipc._unipc import (
     sysv_key,
     take_descriptor,
     take_signal,
+    tee,
+    transfer,
     unlink_fifo,
 )
 
@@ -104,6 +110,9 @@ __all__ = [
     "Mq",
     "Mutex",
     "Pipeline",
+    "Poller",
+    "PollerEvent",
+    "PollerEvents",
     "PosixSemaphore",
     "PosixSemaphoreStatus",
     "Process",
@@ -126,6 +135,7 @@ __all__ = [
     "SysvSemaphores",
     "SysvSemaphoresStatus",
     "Timer",
+    "Transferred",
     "Truncated",
     "Unavailable",
     "WrongKind",
@@ -149,6 +159,8 @@ __all__ = [
     "sysv_key",
     "take_descriptor",
     "take_signal",
+    "tee",
+    "transfer",
     "unlink_fifo",
 ]
 

@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import ClassVar, Literal, Protocol, Self, TypeAlias, final
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, final
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
 
@@ -39,6 +39,9 @@ __all__ = [
     "Mq",
     "Mutex",
     "Pipeline",
+    "Poller",
+    "PollerEvent",
+    "PollerEvents",
     "PosixSemaphore",
     "PosixSemaphoreStatus",
     "Process",
@@ -61,6 +64,7 @@ __all__ = [
     "SysvSemaphores",
     "SysvSemaphoresStatus",
     "Timer",
+    "Transferred",
     "_Bound",
     "_HeldFile",
     "__version__",
@@ -76,6 +80,8 @@ __all__ = [
     "sysv_key",
     "take_descriptor",
     "take_signal",
+    "tee",
+    "transfer",
     "unlink_fifo",
 ]
 
@@ -1133,6 +1139,93 @@ class EventFd:
     def closed(self) -> bool: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None: ...
+
+@final
+class PollerEvent:
+    @property
+    def token(self) -> Any: ...
+    @property
+    def source(self) -> int: ...
+    @property
+    def readable(self) -> bool: ...
+    @property
+    def writable(self) -> bool: ...
+    @property
+    def priority(self) -> bool: ...
+    @property
+    def hang_up(self) -> bool: ...
+    @property
+    def peer_closed(self) -> bool: ...
+    @property
+    def error(self) -> bool: ...
+    @property
+    def woken(self) -> bool: ...
+
+@final
+class PollerEvents:
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> PollerEvent: ...
+    def __len__(self) -> int: ...
+
+@final
+class Poller:
+    def __new__(cls) -> Self: ...
+    def add(
+        self,
+        source: FileDescriptorLike | SysvQueue | PosixSemaphore | Semaphore,
+        token: object = None,
+        *,
+        readable: bool = True,
+        writable: bool = False,
+        priority: bool = False,
+        edge: bool = False,
+        one_shot: bool = False,
+        type: int = 0,
+    ) -> int: ...
+    def add_sysv_semaphore(
+        self, id: int, index: int = 0, token: object = None, *, units: int = 1, edge: bool = False, one_shot: bool = False
+    ) -> int: ...
+    def modify(
+        self,
+        source: int,
+        *,
+        readable: bool = True,
+        writable: bool = False,
+        priority: bool = False,
+        edge: bool = False,
+        one_shot: bool = False,
+    ) -> None: ...
+    def remove(self, source: int) -> None: ...
+    def wait(self, *, maximum: int = 64, timeout: float | None = None) -> PollerEvents: ...
+    def wake(self) -> None: ...
+    def fileno(self) -> int: ...
+    def source_count(self) -> int: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None: ...
+
+@final
+class Transferred:
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def way(self) -> str: ...
+    @property
+    def at_end(self) -> bool: ...
+
+def transfer(
+    source: FileDescriptorLike,
+    destination: FileDescriptorLike,
+    *,
+    length: int | None = None,
+    source_offset: int | None = None,
+    destination_offset: int | None = None,
+    way: Literal["read and write", "splice", "splice twice", "sendfile", "copy_file_range"] | None = None,
+    timeout: float | None = None,
+) -> Transferred: ...
+def tee(source: FileDescriptorLike, destination: FileDescriptorLike, length: int, *, timeout: float | None = None) -> int: ...
 
 @final
 class Timer:

@@ -8,6 +8,7 @@ use unipc_tests::{Leaks, libraries, output, run};
 const MECHANISMS: &[&str] = &[
     "pipe",
     "fifo",
+    "transfer",
     "unix",
     "unix-abstract",
     "unix-pair",
@@ -38,6 +39,7 @@ const MECHANISMS: &[&str] = &[
     "futex",
     "eventfd",
     "timer",
+    "poller",
     "signal",
     "process-exit",
     "pipeline",

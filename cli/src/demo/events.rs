@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use unipc::Wait;
 use unipc::event::signal::{self, Signals, Target};
-use unipc::event::{Clock, EventCounter, EventCounterOptions, ExitStatus, Timer};
+use unipc::event::{Clock, EventCounter, EventCounterOptions, Events, ExitStatus, Interest, Poller, Timer};
 use unipc::process::{Command, Pipeline};
 use unipc::stream::pipe;
 
@@ -53,6 +53,50 @@ pub(super) fn eventfd(stage: &Stage) -> Outcome<Report> {
     there.add(END, PATIENCE)?;
     peer.finish()?;
     Ok(Report { sent: "5".to_owned(), arrived: format!("{arrived}, which is 5 and 2 of the other process"), times })
+}
+
+/// The other process is that of the counter: it adds, and the poller tells which of its sources that is.
+pub(super) fn poller(stage: &Stage) -> Outcome<Report> {
+    let options = EventCounterOptions::default();
+    let (there, back, timer) = (EventCounter::create(&options)?, EventCounter::create(&options)?, Timer::create(Clock::Monotonic)?);
+    let peer = Peer::start_with("eventfd", &[], there.as_fd().try_clone_to_owned()?, back.as_fd().try_clone_to_owned()?)?;
+    let poller = Poller::new()?;
+    poller.add(&back, Interest::READABLE, 1)?;
+    poller.add(&timer, Interest::READABLE, 2)?;
+    let mut events = Events::with_capacity(8);
+    timer.set(Duration::from_micros(1), Duration::ZERO)?;
+    there.add(5, PATIENCE)?;
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        poller.wait(&mut events, PATIENCE)?;
+        for event in &mut events {
+            told.push(match event.token {
+                1 => format!("the counter: {}", back.take(Wait::NEVER)?),
+                _ => format!("the timer: {}", timer.wait(Wait::NEVER)?),
+            });
+        }
+    }
+    told.sort();
+    let library = || {
+        there.add(ONE, Wait::FOREVER)?;
+        poller.wait(&mut events, Wait::FOREVER)?;
+        if events.next().map(|event| event.token) != Some(1) {
+            return Err("the event is of another source".into());
+        }
+        expect(back.take(Wait::FOREVER)?)
+    };
+    let (raw_there, raw_back) = (raw::End::of(&there), raw::End::of(&back));
+    let raw = || {
+        raw_there.write_all(&ONE.to_ne_bytes())?;
+        raw::await_readable(&back)?;
+        let mut value = [0; 8];
+        raw_back.read_exact(&mut value)?;
+        expect(u64::from_ne_bytes(value))
+    };
+    let times = stage.time_until(&|| drop(back.add(END, Wait::NEVER)), library, raw)?;
+    there.add(END, PATIENCE)?;
+    peer.finish()?;
+    Ok(Report { sent: "to a counter, and by a timer".to_owned(), arrived: told.join(", "), times })
 }
 
 pub(super) fn peer_of_eventfd() -> Outcome<()> {

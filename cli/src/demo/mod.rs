@@ -152,6 +152,7 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
     match mechanism {
         "pipe" => streams::pipe(stage),
         "fifo" => streams::fifo(stage),
+        "transfer" => streams::transferred(stage),
         "unix" => streams::unix(stage, &stage.path("socket")),
         "unix-abstract" => streams::unix(stage, &format!("@{}", stage.name("socket"))),
         "unix-pair" => streams::pair(stage),
@@ -182,6 +183,7 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "futex" => semaphores::futex(stage),
         "eventfd" => events::eventfd(stage),
         "timer" => events::timer(stage),
+        "poller" => events::poller(stage),
         "signal" => events::signal(stage),
         "process-exit" => events::process_exit(stage),
         "pipeline" => events::pipeline(stage),

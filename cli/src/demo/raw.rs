@@ -69,6 +69,21 @@ impl<'a> End<'a> {
         Ok(())
     }
 
+    /// From a file into a pipe.
+    pub(super) fn splice(self, file: &impl AsFd, offset: u64, mut length: usize) -> Result<()> {
+        let (from, to) = (file.as_fd().as_raw_fd(), self.descriptor.as_raw_fd());
+        let mut offset = offset as libc::loff_t;
+        while length > 0 {
+            // SAFETY: the offset is valid to read and write.
+            match usize::try_from(unsafe { libc::splice(from, &mut offset, to, ptr::null_mut(), length, 0) }) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => length -= count,
+                Err(_) => retry()?,
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the buffer was filled; if not, the end came before the first byte.
     pub(super) fn read_exact(self, buffer: &mut [u8]) -> Result<bool> {
         let mut done = 0;

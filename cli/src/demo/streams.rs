@@ -3,8 +3,8 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use unipc::stream::{
-    ByteStream, FifoOptions, FifoReader, FifoWriter, FrameLimit, Framed, TcpListener, TcpOptions, TcpStream, UnixConnectOptions,
-    UnixListenOptions, UnixListener, UnixStream, create_fifo,
+    ByteStream, FifoOptions, FifoReader, FifoWriter, FrameLimit, Framed, TcpListener, TcpOptions, TcpStream, TransferOptions,
+    UnixConnectOptions, UnixListenOptions, UnixListener, UnixStream, create_fifo, transfer,
 };
 use unipc::{Failure, Wait};
 
@@ -95,6 +95,51 @@ pub(super) fn pipe(stage: &Stage) -> Outcome<Report> {
     let (back_reader, back_writer) = unipc::stream::pipe()?;
     let peer = Peer::start_with("pipe", &[], OwnedFd::from(there_reader), OwnedFd::from(back_writer))?;
     converse(stage, "hello through a pipe", peer, back_reader.into(), there_writer.into())
+}
+
+/// How many messages stand in the file.
+const STORED: u64 = 4096;
+
+/// From a file into a pipe without passing through this process. The other process is that of the pipe, and sends it back.
+pub(super) fn transferred(stage: &Stage) -> Outcome<Report> {
+    let (there_reader, writer) = unipc::stream::pipe()?;
+    let (reader, back_writer) = unipc::stream::pipe()?;
+    let peer = Peer::start_with("pipe", &[], OwnedFd::from(there_reader), OwnedFd::from(back_writer))?;
+    let path = stage.path("blocks");
+    let blocks: Vec<u8> = (0..STORED).flat_map(numbered).collect();
+    std::fs::write(&path, block("hello from a file").into_iter().chain(blocks).collect::<Vec<u8>>())?;
+    let file = std::fs::File::open(&path)?;
+    let send = |index: u64, wait| {
+        let options = TransferOptions { length: Some(BLOCK as u64), source_offset: Some(index * BLOCK as u64), ..Default::default() };
+        transfer(&file, &writer, &options, wait)
+    };
+    let mut message_back = [0; BLOCK];
+    let way = send(0, PATIENCE.into())?.way;
+    reader.read_exact_within(&mut message_back, PATIENCE)?;
+    let arrived = String::from_utf8_lossy(&message_back).trim_end_matches('\0').to_owned();
+    if arrived != answer(b"hello from a file", peer.id()) {
+        return Err(format!("{arrived:?} came back").into());
+    }
+    let mut number = 0;
+    let library = || {
+        number += 1;
+        send(1 + number % STORED, Wait::FOREVER)?;
+        reader.read_exact_within(&mut message_back, Wait::FOREVER)?;
+        if message_back == numbered(number % STORED) { Ok(()) } else { Err(format!("message {number} came back changed").into()) }
+    };
+    let (raw_reader, raw_writer) = (End::of(&reader), End::of(&writer));
+    let (mut raw_number, mut raw_back) = (0, [0; BLOCK]);
+    let raw = || {
+        raw_number += 1;
+        raw_writer.splice(&file, (1 + raw_number % STORED) * BLOCK as u64, BLOCK)?;
+        let is_whole = raw_reader.read_exact(&mut raw_back)?;
+        let is_same = is_whole && raw_back == numbered(raw_number % STORED);
+        if is_same { Ok(()) } else { Err(format!("raw message {raw_number} came back changed").into()) }
+    };
+    let times = stage.time_watched(&peer, library, raw)?;
+    drop((reader, writer));
+    peer.finish()?;
+    Ok(Report { sent: format!("hello from a file, by {}", way.name()), arrived, times })
 }
 
 pub(super) fn peer_of_pipe() -> Outcome<()> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Availability;
 use crate::error::{Context, Error, Result};
 use crate::event::signal::{self, Target};
-use crate::event::{Clock, EventCounter, EventCounterOptions, ExitStatus, ProcessExit, Timer};
+use crate::event::{Clock, EventCounter, EventCounterOptions, Events, ExitStatus, Interest, Poller, ProcessExit, Timer};
 use crate::file::exchange::{AppendOptions, Durability, Follower, FollowerOptions, ReplaceOptions, append, replace};
 use crate::file::lock::{FileLock, FileLockOptions, LockKind, LockMode};
 use crate::memory::{Access, Memory, MemoryOptions, Seals};
@@ -17,7 +17,9 @@ use crate::message::{
     UnixDatagram, Which,
 };
 use crate::process::{Command, Pipeline};
-use crate::stream::{ByteStream, FifoOptions, FifoReader, FifoWriter, UnixConnectOptions, UnixListenOptions, create_fifo};
+use crate::stream::{
+    self, ByteStream, FifoOptions, FifoReader, FifoWriter, TransferOptions, TransferWay, UnixConnectOptions, UnixListenOptions, create_fifo,
+};
 use crate::sync::{
     Barrier, Condvar, Event, Mutex, PosixSemaphore, PosixSemaphoreOptions, RwLock, Semaphore, Spinlock, SysvOperation, SysvSemaphores,
     SysvSemaphoresOptions, futex_wait, futex_wake,
@@ -371,6 +373,35 @@ pub(super) fn eventfd() -> Availability {
         counter.take(PATIENCE).map(drop)
     }
     availability(trial())
+}
+
+pub(super) fn poller() -> Availability {
+    fn trial() -> Result<()> {
+        let (poller, counter) = (Poller::new()?, EventCounter::create(&EventCounterOptions::default())?);
+        let source = poller.add(&counter, Interest::READABLE, 1)?;
+        counter.add(1, PATIENCE)?;
+        poller.wait(&mut Events::with_capacity(1), PATIENCE)?;
+        poller.remove(source)
+    }
+    availability(trial())
+}
+
+/// Without the calls it reads and writes.
+pub(super) fn transfer() -> Availability {
+    fn trial() -> Result<TransferWay> {
+        let ((reader, writer), (copy, twin)) = (stream::pipe()?, stream::pipe()?);
+        writer.write_all_within(GREETING, PATIENCE)?;
+        drop(writer);
+        let done = stream::transfer(&reader, &twin, &TransferOptions::default(), PATIENCE)?;
+        let mut arrived = [0; GREETING.len()];
+        copy.read_exact_within(&mut arrived, PATIENCE)?;
+        require_same(&arrived).map(|()| done.way)
+    }
+    match trial() {
+        Ok(TransferWay::ReadWrite) => Availability::Emulated("splice is refused here, so it reads and writes".to_owned()),
+        Ok(_) => Availability::Supported,
+        Err(error) => Availability::Unavailable(error.to_string()),
+    }
 }
 
 pub(super) fn timer() -> Availability {

@@ -232,6 +232,9 @@ impl Poller {
             }
         }
         self.is_asking.store(table.is_asking(), Ordering::SeqCst);
+        // Then the entry: what a probe owns may do anything when it goes, also use the poller.
+        drop(table);
+        drop(entry);
         Ok(())
     }
 
@@ -281,12 +284,11 @@ impl Poller {
         Ok(self.table().len())
     }
 
+    /// One sleep. The caller is asked before, outside of the gate: to answer may take a lock that somebody holds who waits for the sleepers.
     fn sleep(&self, deadline: &mut Deadline<'_>) -> Result<()> {
-        // Asked inside the gate: who starts the asking has nobody sleep who has not seen it.
-        let slept = self.gate.pass(|| match self.is_asking.load(Ordering::SeqCst) {
-            true => deadline.ready_or_pause(self.as_fd(), libc::POLLIN),
-            false => deadline.ready(self.as_fd(), libc::POLLIN),
-        });
+        let remaining = deadline.remaining()?;
+        // Looked at inside the gate: who starts the asking has nobody sleep who has not seen it.
+        let slept = self.gate.pass(|| deadline.sleep_beside(self.as_fd(), remaining, self.is_asking.load(Ordering::SeqCst)));
         slept.unwrap_or_else(|| self.await_gate())
     }
 

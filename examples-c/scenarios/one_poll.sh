@@ -1,0 +1,1 @@
+exec "$1/one_poll$FORM"
