@@ -74,24 +74,26 @@ def test_a_wait_that_forks_goes_on_in_both() -> None:
 
     def fork(*_: object) -> None:
         children.append(os.fork())
-        if children[-1] == 0:
-            reader.close()
-            if not _is_open(fd):
-                os._exit(1)
+        if children != [0]:
+            writer.write(b"x")
+            return
+        reader.close()
+        if not _is_open(fd):
+            os._exit(1)
 
     before = signal.signal(signal.SIGALRM, fork)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    answer, status = b"", 3
     try:
-        reader.read(1, timeout=0.5)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        answer = reader.read(1, timeout=HANG)
     except ValueError:
-        os._exit(2 if children != [0] or _is_open(fd) else 0)
-    except TimeoutError:
+        status = 2 if _is_open(fd) else 0
+    finally:
         if children == [0]:
-            os._exit(3)
-    signal.signal(signal.SIGALRM, before)
+            os._exit(status)
+        signal.signal(signal.SIGALRM, before)
+    assert answer == b"x"
     assert os.waitpid(children[0], 0)[1] == 0
-    writer.write(b"x")
-    assert reader.read(1, timeout=HANG) == b"x"
     reader.close()
     writer.close()
 

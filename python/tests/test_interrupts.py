@@ -375,9 +375,10 @@ def _interrupted_after(wait: Callable[[], object], interrupt: Callable[[], None]
         interrupt()
 
     sender = threading.Thread(target=send)
-    sender.start()
     try:
+        # On a busy machine it may come before the wait has begun.
         with pytest.raises(KeyboardInterrupt):
+            sender.start()
             wait()
         return time.monotonic() - sent[0]
     finally:
