@@ -13,7 +13,7 @@ use unipc::{Errno, Wait};
 
 use crate::buffer::Buffer;
 use crate::error::Raise;
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, reduce};
 use crate::message::Message;
 use crate::stream::{adopt, path_text};
 
@@ -363,6 +363,10 @@ impl Datagram {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_datagram")
     }
 
     fn __repr__(&self) -> String {

@@ -13,7 +13,7 @@ use unipc::stream::{UnixConnectOptions, UnixListenOptions};
 use crate::buffer::Buffer;
 use crate::datagram::{Descriptors, Taken, borrowed, released, take};
 use crate::error::{Raise, invalid, is_end};
-use crate::handle::{Handle, describe, fileno, until_closed};
+use crate::handle::{Handle, describe, fileno, reduce, until_closed};
 use crate::message::Message;
 use crate::stream::{Credentials, adopt, path_text};
 
@@ -110,6 +110,15 @@ impl SeqpacketListener {
     fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close_wholly(py);
+    }
+
+    /// What connections tell of their messages: credentials, pidfds.
+    fn _told(&self) -> (bool, bool) {
+        (self.options.credentials, self.options.pidfds)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_seqpacket_listener")
     }
 
     fn __repr__(&self) -> String {
@@ -319,6 +328,10 @@ impl Seqpacket {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_seqpacket")
     }
 
     fn __repr__(&self) -> String {

@@ -13,6 +13,13 @@ def answer(stream: unipc.Stream, listener: unipc.Listener) -> None:
         stream.write(b"from the child: " + str(listener.port()).encode())
 
 
+def answer_packets(datagram: unipc.Datagram, connection: unipc.Seqpacket, listener: unipc.SeqpacketListener, path: str) -> None:
+    with datagram, connection, listener, unipc.Seqpacket.connect_unix(path) as client, listener.accept() as accepted:
+        client.send(b"x")
+        told = [accepted.receive_message(), datagram.receive_message(), connection.receive_message()]
+        connection.send(" ".join(str(message.sender is not None) for message in told).encode())
+
+
 def count(memory: unipc.Memory, mutex: unipc.Mutex, semaphore: unipc.PosixSemaphore, rounds: int) -> None:
     number = memory.atomic_i64(128)
     for _ in range(rounds):

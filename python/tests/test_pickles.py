@@ -44,6 +44,22 @@ def test_what_was_asked_for_at_opening_is_asked_for_again(method: str, name: str
     stop_helpers()
 
 
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_sockets_that_keep_boundaries(method: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "server")
+    datagrams, ends = unipc.Datagram.pair_unix(credentials=True), unipc.Seqpacket.pair_unix()
+    with datagrams[0], datagrams[1], ends[0], ends[1], unipc.SeqpacketListener.open_unix(path, credentials=True) as listener:
+        datagrams[0].send(b"x")
+        ends[0].send(b"x")
+        child = get_context(method).Process(target=targets.answer_packets, args=(datagrams[1], ends[1], listener, path))
+        child.start()
+        assert ends[0].receive(timeout=HANG) == b"True True False"
+        child.join(HANG)
+        child.close()
+        assert Path(path).exists()
+    stop_helpers()
+
+
 def test_another_object_of_the_same_name_is_not_taken_for_it(name: str) -> None:
     for kind in (lambda: unipc.Memory.create(name, 4096), lambda: unipc.Mq.create(name)):
         with kind() as meant:

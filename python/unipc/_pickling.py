@@ -7,10 +7,26 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from multiprocessing.reduction import DupFd
 from typing import Any, Literal, Protocol, TypeVar
 
-from unipc._unipc import Listener, Memory, Mq, Mutex, PosixSemaphore, Semaphore, Stream, SysvQueue, SysvSemaphores
+from unipc._unipc import (
+    Datagram,
+    Listener,
+    Memory,
+    Mq,
+    Mutex,
+    PosixSemaphore,
+    Semaphore,
+    Seqpacket,
+    SeqpacketListener,
+    Stream,
+    SysvQueue,
+    SysvSemaphores,
+)
+
+_SO_PASSPIDFD = 76
 
 
 class _Descriptor(Protocol):
@@ -34,6 +50,44 @@ def reduce_listener(listener: Listener) -> tuple[Any, tuple[Any, ...]]:
 
 def rebuild_listener(descriptor: _Descriptor) -> Listener:
     return Listener.from_fd(descriptor.detach())
+
+
+def _told(fd: int) -> tuple[bool, bool]:
+    """Whether a socket tells credentials and pidfds of its messages."""
+    told = []
+    with socket.socket(fileno=os.dup(fd)) as plain:
+        for option in (socket.SO_PASSCRED, _SO_PASSPIDFD):
+            try:
+                told.append(plain.getsockopt(socket.SOL_SOCKET, option) != 0)
+            except OSError:  # only Unix sockets, and not in every kernel
+                told.append(False)
+    return told[0], told[1]
+
+
+def reduce_datagram(datagram: Datagram) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_datagram, (DupFd(datagram.fileno()), *_told(datagram.fileno()))
+
+
+def rebuild_datagram(descriptor: _Descriptor, credentials: bool, pidfds: bool) -> Datagram:
+    return Datagram.from_fd(descriptor.detach(), credentials=credentials, pidfds=pidfds)
+
+
+def reduce_seqpacket(connection: Seqpacket) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_seqpacket, (DupFd(connection.fileno()), *_told(connection.fileno()))
+
+
+def rebuild_seqpacket(descriptor: _Descriptor, credentials: bool, pidfds: bool) -> Seqpacket:
+    return Seqpacket.from_fd(descriptor.detach(), credentials=credentials, pidfds=pidfds)
+
+
+def reduce_seqpacket_listener(listener: SeqpacketListener) -> tuple[Any, tuple[Any, ...]]:
+    # What it asks of its connections, not what the socket itself has.
+    credentials, pidfds = listener._told()  # type: ignore[attr-defined]
+    return rebuild_seqpacket_listener, (DupFd(listener.fileno()), credentials, pidfds)
+
+
+def rebuild_seqpacket_listener(descriptor: _Descriptor, credentials: bool, pidfds: bool) -> SeqpacketListener:
+    return SeqpacketListener.from_fd(descriptor.detach(), credentials=credentials, pidfds=pidfds)
 
 
 def _identity(fd: int) -> tuple[int, int]:
