@@ -30,9 +30,6 @@ use crate::wait::{self, Deadline, Wait};
 /// The most parties of a barrier.
 pub const PARTIES: usize = 56;
 
-/// How often it looks before it sleeps: some microseconds.
-const SPINS: u32 = 200;
-
 /// The parties share one look for the dead: it costs a file in /proc for each.
 const BETWEEN_LOOKS: i64 = LOOK_FOR_DEAD / 2;
 
@@ -249,7 +246,7 @@ impl Barrier {
     /// Until the lower half is not what it was any more.
     fn wait_for_others(&self, arrival: u32, mut deadline: Deadline<'_>) -> Result<()> {
         let (operation, own) = (deadline.operation(), ThreadId::own().word());
-        let mut spins = if deadline.never_waits() { 1 } else { SPINS };
+        let mut spins = futex::spins(&deadline);
         loop {
             let state = self.state();
             if state.low() != arrival {

@@ -14,6 +14,24 @@ use super::LONGEST_SLEEP;
 use crate::error::{Error, Result, check};
 use crate::wait::{Deadline, Wait};
 
+/// How often whoever waits looks before it sleeps: some microseconds on more than one processor; once if it does not wait, or if nobody can run meanwhile.
+/// How many processors there are is asked once.
+pub(crate) fn spins(deadline: &Deadline<'_>) -> u32 {
+    const SPINS: u32 = 200;
+    static KNOWN: AtomicU32 = AtomicU32::new(0);
+    if deadline.never_waits() {
+        return 1;
+    }
+    match KNOWN.load(Ordering::Relaxed) {
+        0 => {
+            let spins = if std::thread::available_parallelism().is_ok_and(|count| count.get() == 1) { 1 } else { SPINS };
+            KNOWN.store(spins, Ordering::Relaxed);
+            spins
+        }
+        known => known,
+    }
+}
+
 /// Every ring.
 const ANY: u32 = u32::MAX;
 

@@ -41,9 +41,6 @@ pub const READERS: usize = LINES * PER_LINE;
 const LINES: usize = 14;
 const PER_LINE: usize = 8;
 
-/// How often it looks before it sleeps: some microseconds.
-const SPINS: u32 = 200;
-
 /// In the writer's word: writers sleep.
 const WRITERS_SLEEP: u64 = 1 << 63;
 /// In the writer's word: readers sleep.
@@ -415,7 +412,7 @@ impl RwLock {
             return Err(held_already(operation));
         }
         let deadline = Deadline::new(operation, wait);
-        let spins = if deadline.never_waits() { 1 } else { SPINS };
+        let spins = futex::spins(&deadline);
         Ok(Turn { lock: self, own, recovers, bell, spins, carried: 0, deadline })
     }
 

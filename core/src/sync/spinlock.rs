@@ -30,9 +30,6 @@ use crate::error::{Error, Result};
 use crate::process::ThreadId;
 use crate::wait::{Deadline, Wait};
 
-/// How often it looks before it sleeps: some microseconds.
-const SPINS: u32 = 200;
-
 /// Marks the owner's word: somebody sleeps.
 const SLEEPERS: u64 = 1 << 63;
 
@@ -198,7 +195,7 @@ impl Spinlock {
 
     #[cold]
     fn acquire_waiting(&self, own: u64, mut deadline: Deadline<'_>) -> Result<()> {
-        let spins = if deadline.never_waits() { 1 } else { SPINS };
+        let spins = futex::spins(&deadline);
         for _ in 0..spins {
             let seen = self.owner.load(Ordering::Relaxed);
             if seen & !SLEEPERS == own {
