@@ -4779,6 +4779,123 @@ int unipc_poller_fd(const unipc_poller *poller);
  */
 void unipc_poller_close(unipc_poller *poller);
 
+/* ---- Rings: many reads and writes at once (io_uring) ----------------------------------------------------- */
+
+/** what: reads up to length bytes, at least one or the end; data is not looked at. */
+#define UNIPC_RING_READ 1
+
+/** what: writes of the length bytes at data, which are copied at once, as many as there is room for, at least one. */
+#define UNIPC_RING_WRITE 2
+
+/** offset: at the position of a file, which moves; and for everything that is no file. */
+#define UNIPC_RING_POSITION UINT64_MAX
+
+/**
+ * Many reads and writes handed to the kernel at once, and told as each completes, in any order (io_uring).
+ *
+ * The ring owns the buffers: nothing of the caller's is written to, or read after unipc_ring_submit has returned. Two writes to one stream that are in flight
+ * together may be done in either order, or in pieces: submit the next when the last has completed. A handle costs one descriptor. What is
+ * in flight when the thread that has submitted it ends completes with -ECANCELED, if not at once then when its turn comes. After fork the child gets
+ * UNIPC_FORKED, and makes its own.
+ */
+typedef struct unipc_ring unipc_ring;
+
+/** A read or write that is to be submitted. */
+typedef struct unipc_ring_operation {
+  /** comes back with the completion: a number, or (uint64_t)(uintptr_t)pointer */
+  uint64_t token;
+  /** where in a file, whose position stays; or UNIPC_RING_POSITION */
+  uint64_t offset;
+  /** what is to be written */
+  const void *data;
+  /** in bytes */
+  size_t length;
+  /** any descriptor, which stays the caller's and may be closed once it is submitted */
+  int fd;
+  /** UNIPC_RING_READ or UNIPC_RING_WRITE */
+  uint32_t what;
+} unipc_ring_operation;
+
+/** What has become of an operation. */
+typedef struct unipc_ring_completion {
+  /** what the operation was given */
+  uint64_t token;
+  /** how many bytes were read or written, of a read 0 at the end; or -errno: -EPIPE, -ECANCELED, -EBADF, -EAGAIN of a description with O_NONBLOCK, and so on */
+  int64_t result;
+  /** what was read, or was to be written; it belongs to the ring, until the next unipc_ring_wait or unipc_ring_close */
+  const void *data;
+} unipc_ring_completion;
+
+/**
+ * Whether this machine has io_uring, by trying it. Many have not: the kernel is built without it, the sysctl kernel.io_uring_disabled turns it off, a
+ * sandbox refuses it. unipc_error_text says which; plain reads and writes and unipc_poller do the same for more system calls.
+ *
+ * @return  0; UNIPC_UNAVAILABLE: no; -EMFILE, -ENFILE, -ENOMEM: it cannot be told now
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See io_uring(7).
+ */
+int unipc_ring_available(void);
+
+/**
+ * Makes a ring.
+ *
+ * @param capacity  how many operations may be in flight, 1 to 32768
+ * @param ring      receives the handle, or NULL on failure; close it with unipc_ring_close
+ * @return          0; UNIPC_UNAVAILABLE: see unipc_ring_available; -EMFILE, -ENFILE, -ENOMEM; -EINVAL: NULL, capacity
+ *
+ * Threads: any. Fork: see unipc_ring. Signal-safe: no. Since 0.1. See io_uring_setup(2).
+ */
+int unipc_ring_create(uint32_t capacity, unipc_ring **ring);
+
+/**
+ * Submits operations, all or none, and does not wait for them. What is wrong with a descriptor, its completion tells. A write raises no SIGPIPE.
+ *
+ * @param operations  what is to be done; not needed any more afterwards, nor is what they point to
+ * @param count       how many, from 0
+ * @return            0; -EAGAIN: there is no room for all; UNIPC_UNAVAILABLE: a sandbox was entered since that refuses it; UNIPC_FORKED; -EINVAL: NULL, what, length
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1. See io_uring_enter(2).
+ */
+int unipc_ring_submit(unipc_ring *ring, const unipc_ring_operation *operations, size_t count);
+
+/**
+ * Waits until something has completed. A time that is up cancels nothing.
+ *
+ * @param completions  receives what has completed; their data is good until the next call, or unipc_ring_close
+ * @param capacity     room for so many, at least 1
+ * @param timeout      nanoseconds; UNIPC_FOREVER; zero or less never waits
+ * @return             how many were told; 0: nothing is in flight; -EAGAIN, -ETIMEDOUT: nothing has completed; -ECANCELED: the bound stop token; UNIPC_FORKED; -EINVAL:
+ *                     NULL, capacity
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1. See io_uring(7).
+ */
+int unipc_ring_wait(unipc_ring *ring, unipc_ring_completion *completions, int capacity, int64_t timeout);
+
+/**
+ * Asks the kernel to cancel the operations with this token. Each completes all the same: with -ECANCELED, or as if nothing had been asked.
+ *
+ * @return  how many there are in flight; UNIPC_UNAVAILABLE: as unipc_ring_submit; UNIPC_FORKED; -EINVAL: NULL
+ *
+ * Threads: one at a time. Signal-safe: no. Since 0.1.
+ */
+int unipc_ring_cancel(unipc_ring *ring, uint64_t token);
+
+/**
+ * The descriptor, for a poller: readable while something has completed that was not told. It belongs to the ring: do not close it.
+ *
+ * @return  the descriptor; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: yes. Since 0.1.
+ */
+int unipc_ring_fd(const unipc_ring *ring);
+
+/**
+ * Closes the ring; NULL is fine. What is in flight is cancelled, and waited for: then the kernel touches no buffer any more.
+ *
+ * Threads: none may use the handle meanwhile. Since 0.1.
+ */
+void unipc_ring_close(unipc_ring *ring);
+
 /* ---- Processes: their end, children, pipelines ----------------------------------------------------------- */
 
 /** It is no child of ours, or somebody else has waited for it: the kernel does not tell us how it has ended. */

@@ -1,6 +1,6 @@
 // unipc for C++17: the functions of unipc.h as types. SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Handles (stream, listener, framed, mq, sysv_queue, memory, posix_semaphore, poller, stop) own what they name: they move, never copy, and close at the end of
+// Handles (stream, listener, framed, mq, sysv_queue, memory, posix_semaphore, poller, ring, stop) own what they name: they move, never copy, and close at the end of
 // their scope. Objects that live in shared memory (mutex, semaphore) are trivial: they are members of a struct of yours, and memory
 // full of zero bytes is where their life begins. `shared<T>` joins the two: T, in memory that several processes see.
 //
@@ -17,6 +17,7 @@
 #include "unipc/memory.hpp"
 #include "unipc/message.hpp"
 #include "unipc/poller.hpp"
+#include "unipc/ring.hpp"
 #include "unipc/socket.hpp"
 #include "unipc/stream.hpp"
 #include "unipc/sync.hpp"

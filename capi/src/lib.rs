@@ -24,6 +24,7 @@ pub mod message;
 pub mod mq;
 pub mod poller;
 pub mod process;
+pub mod ring;
 pub mod rwlock;
 pub mod seqpacket;
 pub mod signal;

@@ -36,6 +36,7 @@ const PARTS: &[(&str, &str)] = &[
     ("event.rs", "Events: counters and timers"),
     ("signal.rs", "Signals: sent, received, described"),
     ("poller.rs", "Pollers: one wait over many"),
+    ("ring.rs", "Rings: many reads and writes at once (io_uring)"),
     ("process.rs", "Processes: their end, children, pipelines"),
     ("file_lock.rs", "Locks on files"),
     ("file_exchange.rs", "Files replaced, appended to, followed"),

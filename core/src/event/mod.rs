@@ -11,10 +11,14 @@
 //! | [`ProcessExit`] | a process has ended |
 //!
 //! [`Poller`] is that loop's wait: over these, over everything else that has a descriptor, and over what has none and is asked instead.
+//!
+//! `Ring` (feature `io_uring`) has the kernel do many reads and writes at once, and is told as each completes.
 
 mod eventfd;
 mod poller;
 mod process_exit;
+#[cfg(feature = "io_uring")]
+mod ring;
 pub mod signal;
 mod timer;
 
@@ -26,6 +30,8 @@ pub use eventfd::{EventCounter, EventCounterOptions};
 pub use poller::{Event, Events, Interest, Poller, Probe, Ready, Source, probe};
 pub(crate) use process_exit::reap_left;
 pub use process_exit::{ExitStatus, ProcessExit};
+#[cfg(feature = "io_uring")]
+pub use ring::{Completion, Operation, Ring};
 pub use timer::{Clock, Timer, TimerState};
 
 use crate::descriptor::close_on_exec;
