@@ -22,6 +22,7 @@ mod mq;
 mod mutex;
 mod poller;
 mod process;
+mod ring;
 mod rwlock;
 mod semaphore;
 mod seqpacket;
@@ -82,6 +83,8 @@ mod _unipc {
     use super::poller::{Poller, PollerEvent, PollerEvents};
     #[pymodule_export]
     use super::process::{ExitStatus, Pipeline, Process};
+    #[pymodule_export]
+    use super::ring::{Ring, RingCompletion};
     #[pymodule_export]
     use super::rwlock::{RwLock, RwLockGuard};
     #[pymodule_export]

@@ -219,6 +219,15 @@ def _taking(stack: ExitStack) -> Callable[[], object]:
     return lambda: unipc.take_signal([signal.SIGHUP])
 
 
+def _flying(stack: ExitStack) -> unipc.Ring:
+    try:
+        ring = stack.enter_context(unipc.Ring())
+    except unipc.Unavailable as why:
+        pytest.skip(str(why))
+    ring.read(_empty_pipe(stack), 1)
+    return ring
+
+
 def _asking(stack: ExitStack) -> unipc.Poller:
     poller, memory = stack.enter_context(unipc.Poller()), stack.enter_context(unipc.Memory.anonymous(4096))
     poller.add(unipc.Semaphore.from_buffer(memory))
@@ -329,6 +338,7 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "follow a file that is to come": lambda stack, path: lambda: unipc.FileFollower(path, wait_for_creator=None),
     "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
     "wait for events": lambda stack, path: stack.enter_context(unipc.Poller()).wait,
+    "wait for a ring": lambda stack, path: _flying(stack).wait,
     "wait for what is asked": lambda stack, path: _asking(stack).wait,
     "transfer": lambda stack, path: lambda pipe=_empty_pipe(stack), full=_full_pipe(stack): unipc.transfer(pipe, full),
     "duplicate a pipe": lambda stack, path: lambda pipe=_empty_pipe(stack), full=_full_pipe(stack): unipc.tee(pipe, full, 1),
