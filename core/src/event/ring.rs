@@ -315,7 +315,8 @@ impl Ring {
     fn harvest(&mut self, limit: usize, found: &mut Vec<Completion>) {
         let wanted = limit.min(self.failed.len());
         found.extend(self.failed.drain(..wanted));
-        if self.ring.submission().cq_overflow() {
+        // Not after a refusal: what stands in the queue then refers to buffers that were given back.
+        if self.refused.is_none() && self.ring.submission().cq_overflow() {
             // The kernel keeps them, and puts them where they are seen when it is entered.
             let _ = self.ring.submit();
         }
