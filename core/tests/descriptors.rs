@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::{Alone, is_root};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::waits::ends_in_every_way;
 use unipc::message::{Datagram, DatagramOptions, MOST_DESCRIPTORS, Seqpacket, SeqpacketOptions, UnixDatagram};
 use unipc::stream::{ByteStream, UnixStream, pipe};
@@ -352,7 +352,7 @@ fn a_sender_killed_at_random_moments_leaves_no_descriptor_behind() {
     let _alone = Alone::new();
     let (reader, _writer) = pipe().unwrap();
     let (before, mut received) = (count(), 0);
-    for round in 0..100u64 {
+    for round in 0..kills() {
         for (what, first, second) in Socket::pairs() {
             let mut child = Child::fork(|| {
                 for sent in (1..=20).cycle() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::alone::{Alone, flags};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::waits::ends_in_every_way;
 use unipc::event::{Clock, EventCounter, EventCounterOptions, Timer};
 use unipc::{Failure, Wait};
@@ -105,7 +105,7 @@ fn two_processes_count_together_and_lose_nothing() {
 fn a_killed_sender_leaves_whole_numbers() {
     let _alone = Alone::new();
     let event = counter(0, false);
-    for round in 0..100u64 {
+    for round in 0..kills() {
         let mut child = Child::fork(|| {
             loop {
                 event.add(1 << 20, HANG).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::contained::{contained, is_root, mount_memory, own_mounts};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use unipc::memory::{Access, Advice, Flush, Memory, MemoryOptions};
 use unipc::{Error, Failure};
@@ -350,7 +350,7 @@ fn a_creator_that_is_killed_at_random_leaves_nothing_half_made() {
         const SIZE: usize = 300_000;
         let file = path("killed");
         let mut counts = [0; 2];
-        for round in 0..100u64 {
+        for round in 0..kills() {
             let mut creator = Child::fork(|| {
                 loop {
                     let options = MemoryOptions { unpublished: true, mode: 0o640, ..sized(SIZE) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::contained::{Names, contained, is_root, not_looked};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
 use unipc::memory::{Access, Memory, MemoryOptions};
@@ -441,7 +441,7 @@ fn a_creator_that_is_killed_at_random_leaves_nothing_half_made() {
     contained(|names| {
         let key = names.key(1);
         let mut counts = [0; 2];
-        for round in 0..100u64 {
+        for round in 0..kills() {
             let mut creator = Child::fork(|| {
                 loop {
                     let memory = Memory::create_sysv(key, &MemoryOptions { mode: 0o640, ..temporary(200_000) }).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::{Alone, in_a_storm, is_root};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
 use unipc::message::{Datagram, DatagramOptions, UdpOptions, UdpSocket, UnixDatagram};
@@ -302,7 +302,7 @@ fn a_sender_killed_at_random_moments_leaves_whole_messages() {
     let path = alone.path("receiver");
     let receiver = open(&path).unwrap();
     let mut seen = 0;
-    for round in 0..100u32 {
+    for round in 0..kills() {
         let mut child = Child::fork(|| {
             let sender = unnamed();
             for size in (1..=4096).cycle() {
@@ -312,7 +312,7 @@ fn a_sender_killed_at_random_moments_leaves_whole_messages() {
         });
         // At least one message, and then some.
         let mut messages = vec![receive(&receiver).unwrap()];
-        std::thread::sleep(Duration::from_micros(u64::from(round * 37 % 1000)));
+        std::thread::sleep(Duration::from_micros(round * 37 % 1000));
         child.kill();
         let mut buffer = vec![0; 5000];
         while let Ok(info) = receiver.receive(&mut buffer, Wait::NEVER) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::contained::is_root;
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::{Place, become_user, in_own_namespace, random_time, set_limit};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
@@ -417,7 +417,7 @@ fn a_sender_killed_at_any_moment_leaves_whole_messages_in_order() {
         let queue = Mq::create("killed", &sized(8, 512)).unwrap();
         let sent = SharedPages::<AtomicU64>::zeroed();
         let (mut seed, mut expected) = (4711, 0);
-        for _ in 0..100 {
+        for _ in 0..kills() {
             let mut sender = Child::fork(|| {
                 loop {
                     let number = sent.load(Ordering::SeqCst);
@@ -454,7 +454,7 @@ fn a_receiver_killed_at_any_moment_takes_one_message_with_it_at_most() {
         let queue = Mq::create("killed", &sized(8, 512)).unwrap();
         let got = SharedPages::<AtomicU64>::zeroed();
         let (mut seed, mut number) = (815, 0);
-        for _ in 0..100 {
+        for _ in 0..kills() {
             let first = number;
             got.store(0, Ordering::SeqCst);
             let mut receiver = Child::fork(|| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::{Alone, flags, in_a_storm, is_root};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
 use unipc::message::{Seqpacket, SeqpacketListener, SeqpacketOptions};
@@ -330,7 +330,7 @@ fn a_peer_killed_at_random_moments_leaves_whole_messages() {
     let listener = listen(&path).unwrap();
     let started = SharedPages::<AtomicU32>::zeroed();
     let mut seen = 0u64;
-    for round in 0..100u32 {
+    for round in 0..kills() {
         started.store(0, Ordering::Release);
         let mut child = Child::fork(|| {
             let socket = connect(&path, HANG).unwrap();
@@ -345,7 +345,7 @@ fn a_peer_killed_at_random_moments_leaves_whole_messages() {
         while started.load(Ordering::Acquire) == 0 {
             std::thread::yield_now();
         }
-        std::thread::sleep(Duration::from_micros(u64::from(round * 37 % 2000)));
+        std::thread::sleep(Duration::from_micros(round * 37 % 2000));
         child.kill();
         let mut expected = 1;
         loop {

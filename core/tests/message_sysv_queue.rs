@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::contained::is_root;
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::{become_user, in_own_namespace, random_time, set_limit, sysv_queues};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
@@ -389,7 +389,7 @@ fn a_peer_killed_at_any_moment_leaves_whole_messages_in_order() {
         let queue = SysvQueue::private(&temporary()).unwrap();
         let sent = SharedPages::<AtomicU64>::zeroed();
         let (mut seed, mut expected) = (4711, 0);
-        for _ in 0..100 {
+        for _ in 0..kills() {
             let mut sender = Child::fork(|| {
                 loop {
                     let number = sent.load(Ordering::SeqCst);
@@ -411,7 +411,7 @@ fn a_peer_killed_at_any_moment_leaves_whole_messages_in_order() {
         }
         assert!(expected > 100, "{expected}");
         // And receivers: each takes one message with it at most.
-        for _ in 0..100 {
+        for _ in 0..kills() {
             sent.store(0, Ordering::SeqCst);
             let mut receiver = Child::fork(|| {
                 loop {

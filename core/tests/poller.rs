@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use support::alone::{Alone, in_a_storm};
 use support::contained::{contained, is_root};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::random_time;
 use support::waits::ends_in_every_way;
 use unipc::event::{Clock, EventCounter, EventCounterOptions, Events, Interest, Poller, Ready, Source, Timer};
@@ -603,7 +603,7 @@ fn many_kinds_in_one_wait() {
 fn a_writer_that_is_killed_is_told() {
     let _alone = Alone::new();
     let poller = Poller::new().unwrap();
-    let rounds = std::env::var("UNIPC_TEST_KILLS").map_or(100, |text| text.parse().unwrap());
+    let rounds = kills();
     let mut seed = 11;
     for round in 0..rounds {
         let (reader, writer) = pipe().unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::{Alone, in_a_storm};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::waits::ends_in_every_way;
 use unipc::event::{ExitStatus, ProcessExit};
 use unipc::process::{Command, Pipeline};
@@ -228,7 +228,7 @@ fn a_group_is_killed_whole() {
 #[test]
 fn a_child_killed_at_random_moments_is_reaped() {
     let _alone = Alone::new();
-    for round in 0..100u64 {
+    for round in 0..kills() {
         let (mut reader, writer) = pipe().unwrap();
         let child = sh("while :; do echo line; done").descriptor(1, &writer).spawn().unwrap();
         drop(writer);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::contained::is_root;
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::{become_user, in_own_namespace, random_time, sysv_sets};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
@@ -45,7 +45,6 @@ fn give(semaphore: usize, units: u16) -> SysvOperation {
 }
 
 /// How often something is killed.
-const KILLS: usize = 100;
 
 #[test]
 fn several_operations_are_one_step() {
@@ -294,7 +293,7 @@ fn a_holder_killed_at_any_moment_gives_back_exactly_what_it_held() {
         let set = SysvSemaphores::private(&temporary(&[UNITS, UNITS])).unwrap();
         let rounds = SharedPages::<AtomicU64>::zeroed();
         let mut seed = 4711;
-        for _ in 0..KILLS {
+        for _ in 0..kills() {
             let mut holders: Vec<_> = (0..2)
                 .map(|_| {
                     Child::fork(|| {
@@ -321,7 +320,7 @@ fn a_holder_killed_at_any_moment_gives_back_exactly_what_it_held() {
 fn a_creator_killed_at_any_moment_is_no_obstacle() {
     in_own_namespace(|| {
         let mut seed = 1147;
-        for round in 0..KILLS {
+        for round in 0..kills() {
             let mut creator = Child::fork(|| {
                 loop {
                     let set = SysvSemaphores::open_or_create(KEY, &of(&[3, 4])).unwrap();

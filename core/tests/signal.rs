@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use support::alone::{Alone, is_root};
-use support::process::Child;
+use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
 use unipc::event::ProcessExit;
@@ -630,7 +630,7 @@ fn a_sender_killed_at_random_moments_leaves_whole_records() {
     in_child(|| {
         let number = first_real_time();
         let signals = Signals::catch(&[number]).unwrap();
-        for round in 0..100u64 {
+        for round in 0..kills() {
             let mut sender = Child::fork(|| {
                 // SAFETY: always succeeds.
                 let parent = unsafe { libc::getppid() };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use support::alone::Alone;
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::random_time;
 use unipc::stream::{
     ByteStream, FifoOptions, FifoReader, FifoWriter, FrameLimit, Framed, TcpListener, TcpOptions, TcpStream, UnixConnectOptions,
@@ -16,7 +16,6 @@ use unipc::stream::{
 use unipc::{Error, Failure, Wait};
 
 const HANG: Duration = Duration::from_secs(20);
-const KILLS: usize = 100;
 
 /// The two sides of one kind of stream, each opened by the process that uses it.
 trait Kind {
@@ -144,7 +143,7 @@ fn read_to_the_end(stream: &ByteStream) -> usize {
 
 fn a_killed_writer(mut kind: impl Kind) {
     let (mut seed, mut total) = (4711, 0);
-    for round in 0..KILLS {
+    for round in 0..kills() as usize {
         let (theirs, ours) = kind.prepare(true);
         let mut writer = Child::fork(|| {
             let opened = theirs.is_none().then(|| kind.open_writer());
@@ -163,7 +162,7 @@ fn a_killed_writer(mut kind: impl Kind) {
 
 fn a_killed_reader(mut kind: impl Kind) {
     let mut seed = 815;
-    for round in 0..KILLS {
+    for round in 0..kills() as usize {
         let (theirs, ours) = kind.prepare(false);
         let mut reader = Child::fork(|| {
             let opened = theirs.is_none().then(|| kind.open_reader());
@@ -254,7 +253,7 @@ fn a_killed_sender_of_framed_messages_leaves_whole_ones_and_a_half_one_is_told()
     let kind = unix(&alone);
     let limit = FrameLimit::new(1 << 20).unwrap();
     let (mut seed, mut received, mut torn) = (99, 0, 0);
-    for _ in 0..KILLS {
+    for _ in 0..kills() {
         let mut sender = Child::fork(|| {
             let framed = Framed::new(kind.open_writer(), limit);
             for size in (0..600_000usize).step_by(29_989).cycle() {
@@ -278,6 +277,6 @@ fn a_killed_sender_of_framed_messages_leaves_whole_ones_and_a_half_one_is_told()
             received += 1;
         }
     }
-    println!("{received} whole messages from {KILLS} killed senders, {torn} of them killed in the middle of one");
+    println!("{received} whole messages from {} killed senders, {torn} of them killed in the middle of one", kills());
     assert!(received > 0 && torn > 0);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use support::alone::Alone;
 use support::contained::contained;
-use support::process::Child;
+use support::process::{Child, kills};
 use support::queues::random_time;
 use support::waits::ends_in_every_way;
 use unipc::Wait;
@@ -278,7 +278,7 @@ fn a_destination_that_nobody_reads_is_an_error_and_no_signal() {
 fn a_reader_that_is_killed() {
     let alone = Alone::new();
     std::fs::write(alone.path("source"), data()).unwrap();
-    let rounds: u64 = std::env::var("UNIPC_TEST_KILLS").map_or(100, |text| text.parse().unwrap());
+    let rounds: u64 = kills();
     let mut seed = 5;
     for round in 0..rounds {
         let to = ["pipe", "unix", "tcp"][round as usize % 3];
