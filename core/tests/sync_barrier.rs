@@ -362,3 +362,15 @@ fn killed_at_random_moments() {
     }
     println!("killed {} parties at random moments; failures: 0", kills());
 }
+
+#[test]
+fn when_all_parties_have_died_newcomers_are_told_and_a_reset_makes_room() {
+    let _leaks = Leaks::watch();
+    let table = table_of(2);
+    for _ in 0..2 {
+        assert_eq!(Child::fork(|| i32::from(table.barrier.join().is_err())).wait(), 0);
+    }
+    assert!(is_dead(&table.barrier.join().unwrap_err()));
+    assert!(table.barrier.reset().unwrap());
+    survive_reset(&table);
+}

@@ -386,3 +386,25 @@ fn killed_at_random_moments() {
     }
     println!("killed {} processes at random moments; failures: 0", 4 * kills());
 }
+
+/// A waiter looks by itself after half a second. Whoever holds the mutex just then, changes and signals has a waiter that must hear of it.
+#[test]
+fn a_signal_while_the_waiter_is_about_to_lock_is_heard() {
+    let _leaks = Leaks::watch();
+    let table = SharedPages::<Table>::zeroed();
+    let waiter = Child::fork(|| {
+        let mut guard = table.lock();
+        table.phase.store(1, Ordering::Release);
+        let start = Instant::now();
+        table.filled.wait(&mut guard, HANG).unwrap();
+        drop(guard);
+        i32::from(start.elapsed() > HANG / 2)
+    });
+    wait_until(|| table.phase.load(Ordering::Acquire) == 1 && is_asleep(waiter.id()));
+    std::thread::sleep(Duration::from_millis(350));
+    let guard = table.lock();
+    std::thread::sleep(Duration::from_millis(400));
+    table.filled.notify_one().unwrap();
+    drop(guard);
+    assert_eq!(waiter.wait(), 0);
+}

@@ -264,3 +264,44 @@ fn killed_at_every_instruction_of_wait() {
     assert!(killed_behind_its_sleep("wait for a gate", nothing, warm_up, wait, set, is_usable) > 20);
     assert!(killed_behind_its_sleep("wait for a turnstile", automatic, warm_up, wait, set, is_usable) > 20);
 }
+
+/// Setting an event that is set already still says that what was written before is there: whoever takes the earlier setting sees it, or finds the
+/// event set anew.
+#[test]
+fn a_setting_of_a_set_event_hands_over_what_was_written() {
+    const ROUNDS: i64 = 300_000;
+    let _leaks = Leaks::watch();
+    let table = SharedPages::<Table>::zeroed();
+    automatic(&table);
+    let (go, done) = (&table.phase, &table.back);
+    let setter = Child::fork(|| {
+        for round in 1..=ROUNDS as u32 {
+            while go.load(Ordering::Acquire) < round {
+                std::hint::spin_loop();
+            }
+            for _ in 0..round % 40 {
+                std::hint::spin_loop();
+            }
+            table.count.store(1, Ordering::Relaxed);
+            table.event.set().unwrap();
+            done.set().unwrap();
+        }
+        0
+    });
+    let mut lost = 0;
+    for round in 1..=ROUNDS as u32 {
+        table.count.store(0, Ordering::Relaxed);
+        table.event.set().unwrap();
+        go.store(round, Ordering::Release);
+        for _ in 0..round / 40 % 40 {
+            std::hint::spin_loop();
+        }
+        table.event.try_wait().unwrap();
+        let seen = table.count.load(Ordering::Relaxed);
+        done.wait(HANG).unwrap();
+        lost += u32::from(seen == 0 && !table.event.is_set().unwrap());
+        table.event.reset().unwrap();
+    }
+    assert_eq!(setter.wait(), 0);
+    assert_eq!(lost, 0, "settings that nobody was told of");
+}

@@ -169,16 +169,21 @@ impl Barrier {
     /// Gives whether the barrier was broken.
     pub fn reset(&self) -> Result<bool> {
         self.check("reset barrier")?;
-        if !self.state().is_broken() {
+        let first = self.state();
+        if !first.is_broken() {
             return Ok(false);
         }
         for place in self.places() {
+            // Somebody else's reset has ended the break that this one is for; another may have come since.
+            if self.state().low() != first.low() {
+                return Ok(false);
+            }
             let party = place.load(Ordering::Relaxed);
             if party != 0 && ThreadId::from_word(party).is_dead() {
                 let _ = place.compare_exchange(party, 0, Ordering::AcqRel, Ordering::Relaxed);
             }
         }
-        Ok(self.change(|state| state.is_broken().then(|| state.mended())).is_some())
+        Ok(self.change(|state| (state.low() == first.low()).then(|| state.mended())).is_some())
     }
 
     /// Whether a party has died, and nobody has reset the barrier since.
@@ -227,6 +232,12 @@ impl Barrier {
         let take = |place: &AtomicU64| place.compare_exchange(0, own, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if in_turn().any(take) {
             return Ok(());
+        }
+        // Perhaps by the dead, of whom nobody has been told yet.
+        let round = self.state().low();
+        if self.finds_dead_party(own) {
+            self.break_it(round);
+            return Err(broken(operation));
         }
         let remedy =
             format!("all {} places are taken; a party that ends leaves, and a dead one's place is free after a reset", places.len());
@@ -295,7 +306,8 @@ impl Barrier {
     fn finds_dead_party(&self, own: u64) -> bool {
         let is_dead = |place: &AtomicU64| {
             let party = place.load(Ordering::Acquire);
-            party != 0 && party != own && ThreadId::from_word(party).is_dead()
+            // A party that has left before it ended is no party any more.
+            party != 0 && party != own && ThreadId::from_word(party).is_dead() && place.load(Ordering::Acquire) == party
         };
         self.places().iter().any(is_dead)
     }
@@ -308,11 +320,12 @@ impl Barrier {
     }
 }
 
-/// Whether the round of an arrival has come to its end, and not to a break.
+/// Whether the round of an arrival was completed. Completing a round and mending a break both begin a new one, and while somebody waits no other round
+/// than its own can be completed; so it was if there was one new round more than there were mendings.
 fn is_over(arrival: u32, now: State) -> bool {
-    let is_same_round = (arrival ^ now.low()) & (BREAK - 1) & !BROKEN == 0;
-    let is_same_break = (arrival ^ now.low()) & !(BREAK - 1) == 0;
-    is_same_break && !is_same_round
+    let rounds = (now.low() / ROUND).wrapping_sub(arrival / ROUND) & (BREAK / ROUND - 1);
+    let mendings = (now.low() / BREAK).wrapping_sub(arrival / BREAK);
+    rounds.wrapping_sub(mendings) & 0xff != 0
 }
 
 #[cold]

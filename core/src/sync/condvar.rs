@@ -100,12 +100,17 @@ impl Condvar {
         const OPERATION: &str = "wait for condition variable";
         self.check(OPERATION)?;
         let mut deadline = Deadline::new(OPERATION, wait);
-        loop {
-            let woken = self.sleep(mutex, &mut deadline)?;
-            if woken.needs_repair || !woken.by_itself {
-                return Ok(woken.needs_repair);
+        // Announced until the mutex is held for good: a signal in between must find somebody, since nobody looks whether it came.
+        self.state.announce();
+        let seen = self.state.value(Ordering::Acquire);
+        let end = loop {
+            match self.sleep(mutex, seen, &mut deadline) {
+                Ok(woken) if !woken.needs_repair && woken.by_itself => {}
+                end => break end.map(|woken| woken.needs_repair),
             }
-        }
+        };
+        self.state.withdraw();
+        end
     }
 
     /// [`wait_while`](Condvar::wait_while) for callers who keep no guard: `true` if repair is needed.
@@ -114,7 +119,11 @@ impl Condvar {
         self.check(OPERATION)?;
         let mut deadline = Deadline::new(OPERATION, wait);
         while condition() {
-            if self.sleep(mutex, &mut deadline)?.needs_repair {
+            self.state.announce();
+            let seen = self.state.value(Ordering::Acquire);
+            let end = self.sleep(mutex, seen, &mut deadline);
+            self.state.withdraw();
+            if end?.needs_repair {
                 return Ok(true);
             }
         }
@@ -155,15 +164,12 @@ impl Condvar {
         if self.identity.is_ready_for_anyone(Kind::Condvar) { Ok(()) } else { self.identity.claim(Kind::Condvar, operation, || ()) }
     }
 
-    /// Sleeps once, at most half a second.
-    fn sleep(&self, mutex: &Mutex, deadline: &mut Deadline<'_>) -> Result<Woken> {
-        // Both before the mutex is let go: what is signalled from here on is meant for this sleep, too.
-        self.state.announce();
-        let seen = self.state.value(Ordering::Acquire);
-        let end = mutex.unlock().map(|()| self.sleep_unlocked(seen, deadline));
-        self.state.withdraw();
+    /// Sleeps once, at most half a second. The caller has announced itself and seen the number with the mutex held: what is signalled from there on is
+    /// meant for this sleep, too.
+    fn sleep(&self, mutex: &Mutex, seen: u32, deadline: &mut Deadline<'_>) -> Result<Woken> {
         // Not held by the caller: nothing has happened.
-        let end = end?;
+        mutex.unlock()?;
+        let end = self.sleep_unlocked(seen, deadline);
         let needs_repair = mutex.lock_recover_raw(Wait::FOREVER)?;
         let by_itself = self.state.value(Ordering::Acquire) == seen;
         match end {

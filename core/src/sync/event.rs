@@ -139,7 +139,8 @@ impl Event {
     }
 
     fn set_and_ring(&self, count: i32) {
-        self.state.change(count, |value| (value & SET == 0).then(|| value.wrapping_add(SETTING) | SET));
+        // Written also when it is set already: a mere look would let whoever takes that setting miss what the caller has written before.
+        self.state.change(count, |value| Some(if value & SET == 0 { value.wrapping_add(SETTING) | SET } else { value }));
     }
 
     #[cold]
