@@ -31,15 +31,26 @@ fi
 
 mkdir -p "$out"
 warnings="-Wall -Wextra -Wpedantic -Werror"
-# Each in a process of its own, as many at a time as there are processors. Flags and libraries are lists of words.
-export form include link out warnings
+# Each in a process of its own, as many at a time as there are processors. Flags and libraries are lists of words. What OBJECTS, a directory, has already
+# from another run with the same flags is not compiled again.
+objects=${OBJECTS:-$out/objects}
+mkdir -p "$objects"
+export include link out objects warnings
 # shellcheck disable=SC2016
 {
   ls "$source"/*.c
   ls "$source"/*.cpp 2>/dev/null || true
 } | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 sh -c '
+  set -e
   name=$(basename "$0")
+  object=$objects/$name.o
   case $name in
-  *.c) exec ${CC:-cc} -std=c11 $warnings -O1 -g ${CFLAGS:-} "-I$include" -o "$out/${name%.c}" "$0" $link ;;
-  *.cpp) exec ${CXX:-c++} -std=c++17 $warnings -O1 -g ${CXXFLAGS:-} "-I$include" -o "$out/${name%.cpp}_cpp" "$0" $link ;;
+  *.c)
+    [ -e "$object" ] || ${CC:-cc} -std=c11 $warnings -O1 -g ${CFLAGS:-} "-I$include" -c -o "$object" "$0"
+    exec ${CC:-cc} ${CFLAGS:-} -o "$out/${name%.c}" "$object" $link
+    ;;
+  *.cpp)
+    [ -e "$object" ] || ${CXX:-c++} -std=c++17 $warnings -O1 -g ${CXXFLAGS:-} "-I$include" -c -o "$object" "$0"
+    exec ${CXX:-c++} ${CXXFLAGS:-} -o "$out/${name%.cpp}_cpp" "$object" $link
+    ;;
   esac'
