@@ -68,10 +68,17 @@ inline std::error_code code_of(std::int64_t result) noexcept {
   return {static_cast<int>(-result), std::generic_category()};
 }
 
-/// What the calls without a `std::error_code &` throw: what() names the operation, the object and the remedy where one is known.
+namespace detail {
+/// The failure that the calling thread has just met.
+struct just_met {};
+}  // namespace detail
+
+/// What the calls without a `std::error_code &` throw: what() names the operation, the object and the remedy where one is known. One that is made of a code
+/// alone knows no more than the code.
 class error : public std::system_error {
 public:
-  explicit error(std::error_code code) : std::system_error(code), text_(describe(code)) {}
+  explicit error(std::error_code code) : std::system_error(code), text_(code.message()) {}
+  error(std::error_code code, detail::just_met) : std::system_error(code), text_(describe(code)) {}
   const char *what() const noexcept override { return text_.what(); }
 
 private:
@@ -167,10 +174,10 @@ auto throwing(Call call) -> decltype(call(std::declval<std::error_code &>())) {
   std::error_code code;
   if constexpr (std::is_void_v<decltype(call(code))>) {
     call(code);
-    if (code) throw error(code);
+    if (code) throw error(code, just_met{});
   } else {
     auto result = call(code);
-    if (code) throw error(code);
+    if (code) throw error(code, just_met{});
     return result;
   }
 }
@@ -210,6 +217,12 @@ struct bytes : unipc_bytes {
   constexpr bytes(const void *start, std::size_t size) noexcept : unipc_bytes{start, size} {}
   template <class Container, std::enable_if_t<detail::is_byte_container<const Container>::value, int> = 0>
   constexpr bytes(const Container &container) noexcept : unipc_bytes{container.data(), container.size()} {}
+  /// A string literal, without the zero at its end.
+  template <std::size_t N>
+  constexpr bytes(const char (&text)[N]) noexcept : unipc_bytes{text, N - 1} {}
+  /// How much of an array is meant is not known.
+  template <std::size_t N>
+  bytes(char (&)[N]) = delete;
 };
 
 /// Bytes to be filled.

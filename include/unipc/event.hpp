@@ -161,6 +161,8 @@ inline void queue_signal(int pid, int signal, int value, std::error_code &code) 
   detail::succeeded(unipc_signal_queue(pid, signal, value), code);
 }
 
+class command;
+
 /// A process whose end can be waited for.
 class process : public detail::handle<unipc_process, unipc_process_close> {
 public:
@@ -182,6 +184,8 @@ public:
     detail::succeeded(unipc_process_spawn(&command, &raw), code);
     return process(raw);
   }
+  static process spawn(command &program, std::error_code &code) noexcept;
+  static process spawn(command &&program, std::error_code &code) noexcept { return spawn(program, code); }
   int pid() const noexcept { return unipc_process_pid(raw_); }
   exit_status wait(timeout limit, std::error_code &code) noexcept {
     exit_status status;
@@ -202,6 +206,10 @@ public:
   static process spawn(const unipc_command &command) {
     return detail::throwing([&](std::error_code &code) { return spawn(command, code); });
   }
+  static process spawn(command &program) {
+    return detail::throwing([&](std::error_code &code) { return spawn(program, code); });
+  }
+  static process spawn(command &&program) { return spawn(program); }
   exit_status wait(timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return wait(limit, code); });
   }
@@ -232,6 +240,8 @@ private:
   std::vector<const char *> words_;
   std::vector<unipc_child_fd> fds_;
 };
+
+inline process process::spawn(command &program, std::error_code &code) noexcept { return spawn(program.c(), code); }
 
 /// Programs that run at the same time, each reading what the one before it writes.
 class pipeline : public detail::handle<unipc_pipeline, unipc_pipeline_close> {

@@ -253,9 +253,13 @@ public:
     options.size = sizeof(T);
     return shared(memory::create(object, options, code));
   }
+  /// EINVAL unless the access is to read and write: what is shared with a type is changed in place.
   static shared open(name object, memory_options options, std::error_code &code) noexcept {
     options.size = sizeof(T);
-    options.access = UNIPC_READ_WRITE;
+    if (options.access != UNIPC_READ_WRITE) {
+      code = std::make_error_code(std::errc::invalid_argument);
+      return shared();
+    }
     return shared(memory::open(object, options, code));
   }
   static shared open_or_create(name object, memory_options options, std::error_code &code) noexcept {

@@ -16,7 +16,7 @@ using sysv_semaphores_status = detail::sized<unipc_sysv_semaphores_status>;
 struct sysv_semaphores_options : detail::sized<unipc_sysv_semaphores_options> {
   constexpr sysv_semaphores_options() noexcept = default;
   /// So many semaphores, each with as many units at first.
-  sysv_semaphores_options(std::size_t semaphores, std::uint32_t units) noexcept {
+  explicit sysv_semaphores_options(std::size_t semaphores, std::uint32_t units) noexcept {
     count = semaphores;
     value = units;
   }
@@ -70,7 +70,10 @@ public:
   void remove(std::error_code &code) noexcept { detail::succeeded(unipc_sysv_semaphores_remove(raw_), code); }
   int id() const noexcept { return unipc_sysv_semaphores_id(raw_); }
   /// How many semaphores it has.
-  std::size_t count() const noexcept { return static_cast<std::size_t>(unipc_sysv_semaphores_count(raw_)); }
+  std::size_t count() const noexcept {
+    int count = unipc_sysv_semaphores_count(raw_);
+    return count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
   /// Takes a unit.
   void wait(unsigned semaphore, std::uint32_t flags, timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_sysv_semaphores_wait(raw_, semaphore, flags, limit.nanoseconds()), code);

@@ -65,6 +65,10 @@ void errors() {
     CHECK(std::strstr(problem.what(), own("absent").c_str()) != nullptr);
     std::fprintf(stderr, "  says: %s\n", problem.what());
   }
+  // What is made of a code alone says nothing of the failure that came last.
+  unipc::memory::open(own("other"), {}, code);
+  CHECK(std::strstr(unipc::error(std::make_error_code(std::errc::timed_out)).what(), "other") == nullptr);
+  CHECK(unipc::sysv_semaphores().count() == 0);
   CHECK(unipc::code_of(UNIPC_TRUNCATED) == unipc::errc::truncated);
   CHECK(unipc::code_of(UNIPC_UNAVAILABLE) == std::errc::not_supported);
   CHECK(!unipc::code_of(7));
@@ -75,7 +79,7 @@ void errors() {
 
 void streams() {
   auto [reader, writer] = unipc::pipe();
-  CHECK_EQUAL(writer.write_all("hello"sv), 5);
+  CHECK_EQUAL(writer.write_all("hello"), 5);
   std::array<char, 5> text;
   CHECK_EQUAL(reader.read_exact(text), 5);
   CHECK(std::string_view(text.data(), text.size()) == "hello");
@@ -188,6 +192,9 @@ void counters() {
   auto shared = unipc::shared<counter>::open_or_create(name);
   CHECK(shared.was_created());
   CHECK(!unipc::shared<counter>::open_or_create(name).was_created());
+  unipc::memory_options to_read;
+  to_read.access = UNIPC_READ_ONLY;
+  expect(std::make_error_code(std::errc::invalid_argument), [&] { unipc::shared<counter>::open(name, to_read); });
   std::array<pid_t, 4> children;
   for (auto &child : children) {
     if ((child = fork()) != 0) continue;

@@ -67,6 +67,8 @@ void processes() {
   auto process = unipc::process::spawn(list.fd(0, -1).c());
   auto status = process.wait(10s);
   CHECK(status.kind == UNIPC_EXIT_CODE && status.value == 7);
+  CHECK_EQUAL(unipc::process::spawn(list).wait(10s).value, 7);
+  CHECK_EQUAL(unipc::process::spawn(unipc::command{"sh", "-c", "exit 3"}).wait(10s).value, 3);
   unipc::command missing{"no-such-program-here"};
   expect(std::errc::no_such_file_or_directory, [&] { unipc::process::spawn(missing.c()); });
   unipc::command first{"echo", "x"}, last{"cat"};

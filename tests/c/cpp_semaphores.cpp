@@ -23,6 +23,9 @@ void expect(std::errc expected, Call call) {
   }
 }
 
+// A list in braces would be two units, and not two semaphores.
+static_assert(!std::is_convertible_v<std::initializer_list<int>, unipc::sysv_semaphores_options>);
+
 void sets(std::int32_t key) {
   using set_type = unipc::sysv_semaphores;
   std::vector<std::uint32_t> units{1, 4};
@@ -30,7 +33,7 @@ void sets(std::int32_t key) {
   options.temporary = 1;
   auto set = set_type::create(key, options);
   expect(std::errc::file_exists, [&] { set_type::create(key); });
-  auto twin = set_type::open(key, {2, 0});
+  auto twin = set_type::open(key, unipc::sysv_semaphores_options(2, 0));
   CHECK(twin.count() == 2 && twin.id() == set.id() && twin.values() == units);
   CHECK(set_type::open_id(set.id()).count() == 2 && set_type::open_or_create(key).count() == 2);
   set.wait(0, set_type::undo, 1s);
@@ -56,7 +59,7 @@ void sets(std::int32_t key) {
   set_type::remove_key(key);
   expect(std::errc::identifier_removed, [&] { twin.post(0); });
   expect(std::errc::identifier_removed, [&] { set.remove(); });
-  auto hidden = set_type::create_private({3, 1});
+  auto hidden = set_type::create_private(unipc::sysv_semaphores_options(3, 1));
   CHECK(hidden.values() == std::vector<std::uint32_t>(3, 1));
   hidden.remove();
 }
