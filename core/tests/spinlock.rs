@@ -69,7 +69,7 @@ fn wait_until(condition: impl Fn() -> bool) {
     let limit = Instant::now() + HANG;
     while !condition() {
         assert!(Instant::now() < limit, "it does not come");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_micros(100));
     }
 }
 
@@ -373,4 +373,31 @@ fn killed_at_random_moments() {
         repairs += u32::from(account.survive());
     }
     println!("killed {} processes at random moments, {repairs} repairs by the survivor; failures: 0", 2 * kills());
+}
+
+/// Start times are told with the offset of the reader's time namespace: they cannot be compared then, and the holder lives.
+#[test]
+fn a_living_holder_of_another_time_namespace_is_not_taken_for_dead() {
+    let _leaks = Leaks::watch();
+    // SAFETY: geteuid has no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("NOT TESTED: another time namespace; that takes root");
+        return;
+    }
+    let account = SharedPages::<Account>::zeroed();
+    let guard = account.lock.lock(HANG).unwrap();
+    let other = Child::fork(|| {
+        // SAFETY: unshare takes a number.
+        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWTIME) }, 0);
+        std::fs::write("/proc/self/timens_offsets", "boottime 1000 0").unwrap();
+        // The namespace is that of the children.
+        Child::fork(|| {
+            let error = account.lock.lock(Duration::from_millis(300)).unwrap_err();
+            i32::from(!error.is(Errno::ETIMEDOUT))
+        })
+        .wait()
+    });
+    assert_eq!(other.wait(), 0);
+    drop(guard);
+    drop(account.lock.lock(Wait::NEVER).unwrap());
 }

@@ -38,7 +38,7 @@ use nix::errno::Errno;
 use crate::descriptor::{close_on_exec, open_raw, set_permissions, status};
 use crate::error::{Context, Error, Failure, Result, check};
 use crate::name;
-use crate::process::Birth;
+use crate::process::{self, Birth};
 use crate::wait::{Deadline, Wait};
 
 const LOCK: &str = "lock file";
@@ -331,7 +331,7 @@ impl FileLock {
         let all = std::fs::read_to_string("/proc/locks").map_err(unavailable)?;
         let own: Option<(LockMode, i32)> =
             own.lines().filter_map(|line| line.strip_prefix("lock:")).find_map(|line| flock_line(line, None));
-        let is_ours = procfs_is_of_our_namespace();
+        let is_ours = process::procfs_is_of_our_namespace();
         let mut skipped = false;
         for found in all.lines().filter_map(|line| flock_line(line, Some(&file))) {
             // Other descriptions of this process have lines that look the same: of all these one is ours.
@@ -473,12 +473,6 @@ fn open(operation: &'static str, path: &str, options: &FileLockOptions) -> Resul
     name::trust_owner(operation, path, found.st_uid, options.any_owner)?;
     crate::descriptor::make_blocking(descriptor.as_fd()).during_on(operation, path)?;
     Ok(FileLock { descriptor, kind: options.kind, path: Some(path.to_owned()) })
-}
-
-/// Whether the numbers in `/proc` are ours: it may have been mounted in an outer pid namespace, where this process has another number besides.
-fn procfs_is_of_our_namespace() -> bool {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
-    status.lines().find_map(|line| line.strip_prefix("NSpid:")).is_some_and(|numbers| numbers.split_ascii_whitespace().count() == 1)
 }
 
 /// Mode and process of a flock in a line of `/proc/locks`: `1: FLOCK ADVISORY WRITE 711 08:01:4711 0 EOF`. Who waits for it is marked by an arrow.

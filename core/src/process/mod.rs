@@ -26,6 +26,8 @@ struct Wiped {
     mark: AtomicU64,
     /// The inode number of the pid namespace, once asked for.
     pid_namespace: AtomicU32,
+    /// What `/proc` is worth, as a [`Procfs`], once asked for; else 0.
+    procfs: AtomicU32,
     /// This process as a [`ProcessId`] word, once asked for.
     own: AtomicU64,
     /// See [`inline_namespace`].
@@ -34,7 +36,13 @@ struct Wiped {
 
 impl Wiped {
     const fn zeroed() -> Wiped {
-        Wiped { mark: AtomicU64::new(0), pid_namespace: AtomicU32::new(0), own: AtomicU64::new(0), inline_namespace: AtomicU64::new(0) }
+        Wiped {
+            mark: AtomicU64::new(0),
+            pid_namespace: AtomicU32::new(0),
+            procfs: AtomicU32::new(0),
+            own: AtomicU64::new(0),
+            inline_namespace: AtomicU64::new(0),
+        }
     }
 }
 
@@ -179,8 +187,61 @@ pub(crate) struct ProcessId {
     pub(crate) started: u32,
 }
 
-/// The start time of a process whose /proc could not be read.
+/// The start time of a process whose /proc could not be read, or does not count from where others count.
 const UNKNOWN_START: u32 = u32::MAX;
+
+/// What this process can learn from `/proc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Procfs {
+    /// Its numbers are ours, and its times everybody's.
+    Whole = 1,
+    /// Its numbers are ours; its times are those of a time namespace, which other processes of the same pid namespace may not be in.
+    OtherTimes = 2,
+    /// It belongs to an outer pid namespace: its numbers mean others.
+    OtherNumbers = 3,
+}
+
+impl Procfs {
+    /// `None` if it cannot be asked, now or at all.
+    fn here() -> Option<Procfs> {
+        let known = &wiped().procfs;
+        match known.load(Ordering::Relaxed) {
+            0 => {
+                let found = Procfs::look()?;
+                known.store(found as u32, Ordering::Relaxed);
+                Some(found)
+            }
+            1 => Some(Procfs::Whole),
+            2 => Some(Procfs::OtherTimes),
+            _ => Some(Procfs::OtherNumbers),
+        }
+    }
+
+    fn look() -> Option<Procfs> {
+        /// The kernel gives its first time namespace this inode number.
+        const FIRST: &str = "time:[4026531834]";
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        // The process's numbers from the namespace of this /proc inwards. A kernel without namespaces tells none.
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).map_or(1, |line| line.split_ascii_whitespace().count());
+        if numbers != 1 {
+            return Some(Procfs::OtherNumbers);
+        }
+        // Before Linux 5.6 there is one time for all.
+        let times = std::fs::read_link("/proc/self/ns/time").ok();
+        Some(if times.is_none_or(|link| link.as_os_str() == FIRST) { Procfs::Whole } else { Procfs::OtherTimes })
+    }
+}
+
+/// Whether the numbers in `/proc` are ours: it may have been mounted in an outer pid namespace, where this process has another number besides.
+pub(crate) fn procfs_is_of_our_namespace() -> bool {
+    Procfs::here().is_some_and(|procfs| procfs != Procfs::OtherNumbers)
+}
+
+/// Whether two start times are those of different processes: both must be known.
+fn differ(started: u32, other: u32) -> bool {
+    started != other && started != UNKNOWN_START && other != UNKNOWN_START
+}
 
 impl ProcessId {
     /// This process.
@@ -214,7 +275,7 @@ impl ProcessId {
     /// Whether the process certainly does not run any more. A zombie with no thread left is dead.
     pub(crate) fn is_dead(self) -> bool {
         match read_process(self.number) {
-            Some(process) => process.is_over || (process.started != self.started && self.started != UNKNOWN_START),
+            Some(process) => process.is_over || differ(process.started, self.started),
             None => !exists(self.number),
         }
     }
@@ -267,7 +328,7 @@ impl ThreadId {
     pub(crate) fn is_dead(self) -> bool {
         let ProcessId { number, started } = ProcessId::from_word(self.0);
         match read_process(number) {
-            Some(thread) => thread.has_exited || (thread.started != started && started != UNKNOWN_START),
+            Some(thread) => thread.has_exited || differ(thread.started, started),
             None => !exists(number),
         }
     }
@@ -282,6 +343,7 @@ struct ProcessStatus {
 
 /// What `/proc/N/stat` says: [proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
 fn read_process(number: u32) -> Option<ProcessStatus> {
+    let procfs = Procfs::here().filter(|procfs| *procfs != Procfs::OtherNumbers)?;
     let text = std::fs::read(format!("/proc/{number}/stat")).ok()?;
     // The name in parentheses may hold anything, parentheses too: the fields start behind the last one.
     let behind_name = text.iter().rposition(|byte| *byte == b')')? + 1;
@@ -291,7 +353,8 @@ fn read_process(number: u32) -> Option<ProcessStatus> {
     let started: u64 = fields.get(19)?.parse().ok()?;
     // A leader that has exited is a zombie while its other threads go on.
     let has_exited = matches!(*state, "Z" | "X" | "x");
-    Some(ProcessStatus { started: started as u32, has_exited, is_over: has_exited && threads <= 1 })
+    let started = if procfs == Procfs::Whole { started as u32 } else { UNKNOWN_START };
+    Some(ProcessStatus { started, has_exited, is_over: has_exited && threads <= 1 })
 }
 
 fn exists(number: u32) -> bool {
