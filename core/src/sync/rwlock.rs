@@ -387,7 +387,10 @@ impl RwLock {
             if seen != 0 {
                 match turn.look(seen)? {
                     Next::Again => continue,
-                    Next::Take => return turn.write(),
+                    Next::Take => match turn.write()? {
+                        Some(needs_repair) => return Ok(needs_repair),
+                        None => continue,
+                    },
                 }
             }
             match self.enter(turn.own) {
@@ -401,7 +404,8 @@ impl RwLock {
 
     #[cold]
     fn write_slowly(&self, operation: &'static str, wait: Wait<'_>, recovers: bool) -> Result<bool> {
-        self.turn(operation, wait, recovers, RING_WRITERS)?.write()
+        // A writer is never told that there is nothing to repair any more.
+        self.turn(operation, wait, recovers, RING_WRITERS)?.write().map(Option::unwrap_or_default)
     }
 
     /// What every call that is not simple begins with.
@@ -523,10 +527,14 @@ impl Turn<'_> {
         Next::Again
     }
 
-    /// Takes the whole lock: first the word, then it waits until the readers are gone. Gives whether repair is needed.
-    fn write(mut self) -> Result<bool> {
+    /// Takes the whole lock: first the word, then it waits until the readers are gone. Gives whether repair is needed; `None` for a reader, who wants the
+    /// whole for a repair alone, if another has repaired meanwhile.
+    fn write(&mut self) -> Result<Option<bool>> {
         let needs_repair = loop {
             let seen = self.lock.writer.load(Ordering::SeqCst);
+            if seen & REPAIR == 0 && self.bell == RING_READERS {
+                return Ok(None);
+            }
             if seen != 0 && matches!(self.look(seen)?, Next::Again) {
                 continue;
             }
@@ -539,7 +547,7 @@ impl Turn<'_> {
             return Err(error);
         }
         self.lock.begin_to_write();
-        Ok(needs_repair)
+        Ok(Some(needs_repair))
     }
 
     fn wait_for_readers(&mut self) -> Result<()> {
