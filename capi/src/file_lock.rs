@@ -1,13 +1,15 @@
 //! Locks on files.
 
 use std::ffi::{c_char, c_int};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
+use std::os::fd::{AsFd, IntoRawFd};
 
 use unipc_core::file::lock::{FileLock, FileLockOptions, LockKind, LockMode, LockRange};
 use unipc_core::{Error, descriptor};
 
 use crate::wait::waiting;
-use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, store, switch, text};
+use crate::{
+    Versioned, close, fd_of, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, store, switch, text,
+};
 
 /// A file, opened to be locked: against other processes that ask for the lock too, and against nobody else. The kernel drops the lock when its holder
 /// dies. A lock file stays where it is: who unlinks it while another has it open leaves that one with a lock that nobody else will find.
@@ -51,7 +53,7 @@ pub struct unipc_file_lock_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_file_lock_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -80,7 +82,7 @@ pub struct unipc_file_lock_holder {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_file_lock_holder {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_HOLDER_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_HOLDER_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `holder` is NULL or valid for writes.
@@ -228,7 +230,7 @@ pub unsafe extern "C" fn unipc_file_lock_lock(lock: *const unipc_file_lock, mode
     })
 }
 
-/// Makes a shared lock exclusive, and waits until the other sharers have gone.
+/// Makes a shared lock exclusive, and waits until the other sharers have gone. One that is exclusive already stays so.
 ///
 /// OFD and record locks stay shared meanwhile, and when it fails; two that upgrade at once wait for each other, so give it a limit. A flock is given back
 /// first: others may have changed the file before the exclusive lock is there. When that fails, the shared lock is taken again.
@@ -236,7 +238,8 @@ pub unsafe extern "C" fn unipc_file_lock_lock(lock: *const unipc_file_lock, mode
 /// @param start    the first byte; 0 for a flock
 /// @param length   bytes; 0: all from the start
 /// @param timeout  nanoseconds, or UNIPC_FOREVER
-/// @return         as unipc_file_lock_lock; -ENOLCK: also of a flock, another took it meanwhile, and nothing is held any more
+/// @return         as unipc_file_lock_lock; -EPERM: not all of it is held, and nothing is locked (without /proc it cannot be told, and is locked); -ENOLCK:
+///                 also of a flock, another took it meanwhile, and nothing is held any more
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See flock(2).
 ///
@@ -251,11 +254,12 @@ pub unsafe extern "C" fn unipc_file_lock_upgrade(lock: *const unipc_file_lock, s
     })
 }
 
-/// Makes an exclusive lock shared. It does not wait, and lets nobody write in between.
+/// Makes an exclusive lock shared. It does not wait, and lets nobody write in between. One that is shared already stays so.
 ///
 /// @param start   the first byte; 0 for a flock
 /// @param length  bytes; 0: all from the start
-/// @return        0; -EAGAIN: it was not held; -EINVAL: NULL, a range beyond 2^63 - 1 or of a flock; -ENOLCK
+/// @return        0; -EPERM: not all of it is held, and nothing is locked, as unipc_file_lock_upgrade; -EINVAL: NULL, a range beyond 2^63 - 1 or of a flock;
+///                -ENOLCK
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See fcntl_locking(2), flock(2).
 ///
@@ -267,7 +271,7 @@ pub unsafe extern "C" fn unipc_file_lock_downgrade(lock: *const unipc_file_lock,
     guard_unit(|| unsafe { input("downgrade file lock", lock) }?.0.downgrade(LockRange { start, length }))
 }
 
-/// Gives a range back, or a part of one. What is not held is no error.
+/// Gives a range back, or a part of one. What is not held is no error: it is free.
 ///
 /// @param start   the first byte; 0 for a flock
 /// @param length  bytes; 0: all from the start
@@ -338,7 +342,7 @@ pub unsafe extern "C" fn unipc_file_lock_find_holder(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_file_lock_fd(lock: *const unipc_file_lock) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { lock.as_ref() }.map_or(-libc::EINVAL, |lock| lock.0.as_fd().as_raw_fd())
+    unsafe { fd_of(lock, |lock| lock.0.as_fd()) }
 }
 
 /// Gives the descriptor away and closes the handle. Its locks stay until the descriptor is closed.

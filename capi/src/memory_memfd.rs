@@ -34,8 +34,8 @@ pub unsafe extern "C" fn unipc_memory_create_memfd(
 /// fails: ask unipc_memory_address again.
 ///
 /// @param seals  UNIPC_SEAL_*, or-ed
-/// @return       0; -EPERM: sealed against seals, or the descriptor cannot write; -EBUSY: UNIPC_SEAL_WRITE while somebody has it mapped for writing;
-///               -EINVAL: NULL, an unknown seal, no memfd; -EACCES; -EOPNOTSUPP: anonymous or System V memory
+/// @return       0; -EPERM: sealed against seals, as POSIX shared memory always is, or the descriptor cannot write; -EBUSY: UNIPC_SEAL_WRITE while
+///               somebody has it mapped for writing; -EINVAL: NULL, an unknown seal, a file on a disk; -EACCES; -EOPNOTSUPP: anonymous or System V memory
 ///
 /// Threads: none may use the handle meanwhile, nor, for UNIPC_SEAL_WRITE, an address. Signal-safe: no. Since 0.1. See F_ADD_SEALS(2const).
 ///
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn unipc_memory_seal(memory: *mut unipc_memory, seals: u32
     guard_unit(|| unsafe { output(OPERATION, memory) }?.0.seal(self::seals(OPERATION, seals)?))
 }
 
-/// What a memory is sealed against.
+/// What a memory is sealed against. POSIX shared memory cannot be sealed: it has UNIPC_SEAL_SEAL from birth.
 ///
 /// @return  UNIPC_SEAL_*, or-ed, 0 for none; -EINVAL: NULL, or what cannot be sealed: a file on a disk; -EOPNOTSUPP: anonymous or System V memory
 ///

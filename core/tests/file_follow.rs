@@ -338,7 +338,8 @@ fn what_cannot_be_followed_is_refused() {
         assert!(append(bad, b"", &Default::default(), None).unwrap_err().is(Errno::EINVAL));
     }
     assert!(Follower::open(&path, &Default::default()).unwrap_err().is(Errno::ENOENT));
-    assert!(append(&alone.path("no/log"), b"", &Default::default(), None).unwrap_err().is(Errno::ENOENT));
+    let error = append(&alone.path("no/log"), b"", &Default::default(), None).unwrap_err();
+    assert!(error.is(Errno::ENOENT) && error.to_string().starts_with("append record"), "{error}");
     let fifo = alone.path("fifo");
     unipc::stream::create_fifo(&fifo, &Default::default()).unwrap();
     let socket = alone.path("socket");

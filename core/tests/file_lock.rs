@@ -173,6 +173,52 @@ fn upgrade_and_downgrade_keep_the_lock() {
 }
 
 #[test]
+fn what_is_not_held_is_not_upgraded_and_not_downgraded() {
+    let alone = Alone::new();
+    let path = alone.path("lock");
+    for kind in KINDS {
+        let lock = open(&path, kind);
+        let refuses = |range: LockRange| {
+            for error in [lock.upgrade(range, Wait::NEVER).unwrap_err(), lock.downgrade(range).unwrap_err()] {
+                assert!(error.is(Errno::EPERM) && error.remedy().is_some(), "{kind:?} {range:?}: {error}");
+            }
+        };
+        refuses(LockRange::WHOLE);
+        assert!(is_free(&path, kind, Exclusive, LockRange::WHOLE), "{kind:?}");
+        lock.unlock(LockRange::WHOLE).unwrap();
+        lock.acquire(Shared, LockRange::WHOLE, Wait::NEVER).unwrap();
+        // Both may be asked for twice.
+        for _ in 0..2 {
+            lock.upgrade(LockRange::WHOLE, Wait::NEVER).unwrap();
+        }
+        for _ in 0..2 {
+            lock.downgrade(LockRange::WHOLE).unwrap();
+        }
+        lock.unlock(LockRange::WHOLE).unwrap();
+        refuses(LockRange::WHOLE);
+        if kind == LockKind::Flock {
+            continue;
+        }
+        // A part is not the whole, pieces of both modes are.
+        lock.acquire(Shared, range(10, 10), Wait::NEVER).unwrap();
+        lock.acquire(Exclusive, range(20, 10), Wait::NEVER).unwrap();
+        for beyond in [range(9, 1), range(9, 2), range(29, 2), range(30, 1), range(10, 0), LockRange::WHOLE] {
+            refuses(beyond);
+        }
+        assert!(is_free(&path, kind, Exclusive, range(0, 10)) && is_free(&path, kind, Exclusive, range(30, 0)), "{kind:?}");
+        lock.upgrade(range(15, 10), Wait::NEVER).unwrap();
+        lock.downgrade(range(10, 20)).unwrap();
+        assert!(is_free(&path, kind, Shared, range(10, 20)) && !is_free(&path, kind, Exclusive, range(29, 1)), "{kind:?}");
+    }
+    // A record lock is the process's, whichever handle took it, and a child has none.
+    let (first, second) = (open(&path, LockKind::Record), open(&path, LockKind::Record));
+    first.acquire(Shared, range(0, 10), Wait::NEVER).unwrap();
+    second.acquire(Shared, range(10, 10), Wait::NEVER).unwrap();
+    second.upgrade(range(0, 20), Wait::NEVER).unwrap();
+    first.downgrade(range(5, 10)).unwrap();
+}
+
+#[test]
 fn a_flock_that_fails_to_upgrade_may_be_lost_and_says_so() {
     let alone = Alone::new();
     let path = alone.path("lock");

@@ -123,6 +123,9 @@ fn each_seal_holds() {
         memory.seal(Seals::SEAL).unwrap();
         let error = memory.seal(Seals::GROW).unwrap_err();
         assert!(error.is(Errno::EPERM) && error.to_string().contains("further seals"), "{error}");
+        let named = MemoryOptions { temporary: true, ..sized(4096) };
+        let error = Memory::create(&format!("unsealable.{}", std::process::id()), &named).unwrap().seal(Seals::GROW).unwrap_err();
+        assert!(error.is(Errno::EPERM) && error.to_string().contains("only memfds"), "{error}");
         // What is written to is not sealed against it.
         let error = reader.read_only_descriptor().and_then(|descriptor| adopt(descriptor, &read_only())).unwrap().seal(Seals::GROW);
         assert!(error.unwrap_err().is(Errno::EPERM));

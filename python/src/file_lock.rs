@@ -166,12 +166,13 @@ impl FileLock {
     ///
     /// Two that upgrade at once wait for each other, so give it a timeout. A flock is given back first: others may have changed the file before the
     /// exclusive lock is there. When it fails the lock is shared as before, or the error is OSError with ENOLCK: another took the file, nothing is held.
+    /// What is not held is not locked: PermissionError.
     #[pyo3(signature = (*, start=0, length=0, timeout=None))]
     fn upgrade(&self, py: Python<'_>, start: u64, length: u64, timeout: Option<f64>) -> PyResult<()> {
         self.handle.wait(py, timeout, |lock, wait| lock.upgrade(LockRange { start, length }, wait))
     }
 
-    /// Makes an exclusive lock shared, without letting anybody write in between.
+    /// Makes an exclusive lock shared, without letting anybody write in between. What is not held is not locked: PermissionError.
     #[pyo3(signature = (*, start=0, length=0))]
     fn downgrade(&self, py: Python<'_>, start: u64, length: u64) -> PyResult<()> {
         self.handle.share()?.downgrade(LockRange { start, length }).raise(py)

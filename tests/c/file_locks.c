@@ -39,6 +39,9 @@ static int plain_lock(unsigned kind, short type, long start, long length) {
 
 static void ours_keeps_plain_out(unsigned kind) {
   unipc_file_lock *lock = opened(kind);
+  CHECK_EQUAL(unipc_file_lock_upgrade(lock, 0, 0, 0), -EPERM); /* not held, and so not locked */
+  CHECK_EQUAL(unipc_file_lock_downgrade(lock, 0, 0), -EPERM);
+  CHECK_EQUAL(plain_lock(kind, F_WRLCK, 0, 0), 0);
   CHECK_EQUAL(unipc_file_lock_lock(lock, UNIPC_FILE_LOCK_SHARED, 0, 0, LIMIT), 0);
   CHECK_EQUAL(plain_lock(kind, F_WRLCK, 0, 0), EAGAIN);
   CHECK_EQUAL(plain_lock(kind, F_RDLCK, 0, 0), 0);

@@ -31,7 +31,8 @@
 //! [fcntl_locking(2)](https://man7.org/linux/man-pages/man2/fcntl_locking.2.html), [flock(2)](https://man7.org/linux/man-pages/man2/flock.2.html),
 //! [proc_locks(5)](https://man7.org/linux/man-pages/man5/proc_locks.5.html)
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 
@@ -46,6 +47,9 @@ const UPGRADE: &str = "upgrade file lock";
 const DOWNGRADE: &str = "downgrade file lock";
 const UNLOCK: &str = "unlock file";
 const HOLDER: &str = "find holder of file lock";
+
+/// The last byte that a file can have; a lock to it is one to the end, however the file grows.
+const LAST_BYTE: u64 = i64::MAX as u64;
 
 /// Which of the kernel's locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -144,11 +148,15 @@ impl FileLock {
 
     /// As [`FileLock::open`], and makes an empty file if there is none.
     pub fn open_or_create(path: &str, options: &FileLockOptions) -> Result<FileLock> {
-        const OPERATION: &str = "open or create file to lock";
-        let mode = name::permissions(OPERATION, options.mode)?;
-        let group = options.group.as_deref().map(|group| name::group(OPERATION, group)).transpose()?;
+        FileLock::open_or_create_by("open or create file to lock", path, options)
+    }
+
+    /// [`FileLock::open_or_create`] as a part of another operation.
+    pub(super) fn open_or_create_by(operation: &'static str, path: &str, options: &FileLockOptions) -> Result<FileLock> {
+        let mode = name::permissions(operation, options.mode)?;
+        let group = options.group.as_deref().map(|group| name::group(operation, group)).transpose()?;
         loop {
-            match open(OPERATION, path, options) {
+            match open(operation, path, options) {
                 Err(error) if error.is(Errno::ENOENT) => {}
                 other => return other,
             }
@@ -157,13 +165,13 @@ impl FileLock {
                 Ok(descriptor) => {
                     set_permissions(descriptor.as_fd(), mode, group).map_err(|errno| {
                         let _ = name::unlink(path);
-                        Error::os(OPERATION, errno).on(path)
+                        Error::os(operation, errno).on(path)
                     })?;
                     return Ok(FileLock { descriptor, kind: options.kind, path: Some(path.to_owned()) });
                 }
                 // Another process was faster.
                 Err(Errno::EEXIST) => {}
-                Err(errno) => return Err(Error::os(OPERATION, errno).on(path)),
+                Err(errno) => return Err(Error::os(operation, errno).on(path)),
             }
         }
     }
@@ -209,12 +217,16 @@ impl FileLock {
         self.attempt(UNLOCK, libc::F_UNLCK, range, false)?.map_err(|errno| self.explain(UNLOCK, None, errno))
     }
 
-    /// Makes a shared lock exclusive, and waits until the other sharers have gone. Errors as [`FileLock::acquire`].
+    /// Makes a shared lock exclusive, and waits until the other sharers have gone. One that is exclusive already stays so.
+    ///
+    /// Errors as [`FileLock::acquire`]; `EPERM` if not all of the range is held, and nothing is locked then. (That the kernel tells in `/proc`; where it
+    /// is missing, the caller is believed, and the range is locked.)
     ///
     /// OFD and record locks keep the shared lock meanwhile, and when it fails. Two that upgrade at once wait for each other, so give it a limit: one of
     /// them then has to let go. A flock is given back first: others may have changed the file before the exclusive lock is there, so read it again; and
     /// when it fails, the shared lock is taken again, or the error is `ENOLCK`: nothing is held any more.
     pub fn upgrade<'a>(&self, range: LockRange, wait: impl Into<Wait<'a>>) -> Result<()> {
+        self.require_held(UPGRADE, range)?;
         let failed = match self.take(UPGRADE, LockMode::Exclusive, range, wait.into()) {
             Err(error) if self.kind == LockKind::Flock && error.is_end_of_wait() => error,
             other => return other,
@@ -225,8 +237,10 @@ impl FileLock {
         }
     }
 
-    /// Makes an exclusive lock shared; it does not wait, and lets nobody write in between.
+    /// Makes an exclusive lock shared; it does not wait, and lets nobody write in between. One that is shared already stays so. `EPERM` if not all of the
+    /// range is held, as [`FileLock::upgrade`].
     pub fn downgrade(&self, range: LockRange) -> Result<()> {
+        self.require_held(DOWNGRADE, range)?;
         self.take(DOWNGRADE, LockMode::Shared, range, Wait::NEVER)
     }
 
@@ -320,6 +334,43 @@ impl FileLock {
         request.l_start = start;
         request.l_len = length;
         Ok(request)
+    }
+
+    /// `EPERM` unless all of the range is held, in whatever mode: the kernel locks and converts by one call, and does not say which it did.
+    fn require_held(&self, operation: &'static str, range: LockRange) -> Result<()> {
+        let request = self.request(operation, libc::F_UNLCK, range)?;
+        let last = if request.l_len == 0 { LAST_BYTE } else { range.start + (range.length - 1) };
+        // Who cannot ask believes the caller.
+        let is_held = self.held().map_or(true, |held| covers(held, range.start, last));
+        if is_held { Ok(()) } else { Err(self.error(operation, Errno::EPERM).hint("not all of it is held")) }
+    }
+
+    /// The first and the last bytes of the locks that this handle holds, as `/proc/self/fdinfo` tells them.
+    fn held(&self) -> std::io::Result<Vec<(u64, u64)>> {
+        let (kind, numbers) = match self.kind {
+            LockKind::Ofd => ("OFDLCK", vec![self.descriptor.as_raw_fd()]),
+            LockKind::Flock => ("FLOCK", vec![self.descriptor.as_raw_fd()]),
+            // The process holds them, and each is told with the descriptor that the first of its bytes were locked by.
+            LockKind::Record => ("POSIX", self.all_of_this_file()?),
+        };
+        let mut held = Vec::new();
+        for number in numbers {
+            match std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")) {
+                Ok(told) => held.extend(told.lines().filter_map(|line| held_line(line, kind))),
+                // Another thread has closed it since.
+                Err(_) if number != self.descriptor.as_raw_fd() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(held)
+    }
+
+    /// All descriptors of this process that have this file open.
+    fn all_of_this_file(&self) -> std::io::Result<Vec<RawFd>> {
+        let identity = |path: &str| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
+        let own = identity(&format!("/proc/self/fd/{}", self.descriptor.as_raw_fd()))?;
+        let numbers = std::fs::read_dir("/proc/self/fd")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        Ok(numbers.filter(|number: &RawFd| identity(&format!("/proc/self/fd/{number}")).is_ok_and(|found| found == own)).collect())
     }
 
     /// What `/proc/locks` tells of others' flocks on this file; our own are those of `/proc/self/fdinfo`.
@@ -489,4 +540,51 @@ fn flock_line(line: &str, file: Option<&str>) -> Option<(LockMode, i32)> {
     let process = words.next()?.parse().ok()?;
     let on = words.next()?;
     file.is_none_or(|file| file == on).then_some((mode, process))
+}
+
+/// First and last byte in a line of `/proc/self/fdinfo`: `lock:\t1: OFDLCK ADVISORY  WRITE -1 08:01:4711 0 EOF`.
+fn held_line(line: &str, kind: &str) -> Option<(u64, u64)> {
+    let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace().skip(1);
+    if words.next() != Some(kind) {
+        return None;
+    }
+    let (first, last) = (words.nth(4)?.parse().ok()?, words.next()?);
+    Some((first, if last == "EOF" { LAST_BYTE } else { last.parse().ok()? }))
+}
+
+/// Whether the pieces together have every byte from the first to the last.
+fn covers(mut pieces: Vec<(u64, u64)>, first: u64, last: u64) -> bool {
+    pieces.sort_unstable();
+    let mut missing = first;
+    for (start, end) in pieces {
+        match end {
+            _ if start > missing => return false,
+            end if end >= last => return true,
+            end if end >= missing => missing = end + 1,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_read_from_a_line() {
+        assert_eq!(held_line("lock:\t1: OFDLCK ADVISORY  WRITE -1 08:01:4711 10 19", "OFDLCK"), Some((10, 19)));
+        assert_eq!(held_line("lock:\t2: POSIX  ADVISORY  READ 711 fe:01:4711 0 EOF", "POSIX"), Some((0, LAST_BYTE)));
+        assert_eq!(held_line("lock:\t1: FLOCK  ADVISORY  READ 711 08:01:4711 0 EOF", "POSIX"), None);
+        assert_eq!(held_line("pos:\t0", "FLOCK"), None);
+    }
+
+    #[test]
+    fn pieces_cover_what_lies_in_them_without_a_gap() {
+        assert!(covers(vec![(10, 19), (0, 9)], 0, 19) && covers(vec![(0, 5), (2, 9)], 3, 9) && covers(vec![(0, LAST_BYTE)], 7, LAST_BYTE));
+        assert!(
+            !covers(vec![], 0, 0) && !covers(vec![(0, 8), (10, 19)], 0, 19) && !covers(vec![(0, 8)], 0, 9) && !covers(vec![(1, 9)], 0, 9)
+        );
+        assert!(covers(vec![(0, 0), (3, 3)], 3, 3));
+    }
 }

@@ -139,8 +139,9 @@ impl Memory {
     /// Adds seals, for good. [`Seals::WRITE`] makes this handle a read-only one: its address moves unless the place is free at once, and addresses from before
     /// are no longer valid.
     ///
-    /// Errors: `EPERM` if it is sealed against seals; `EBUSY` for [`Seals::WRITE`] while somebody has it mapped for writing; `EINVAL` for what cannot be
-    /// sealed, or by an older kernel not so; `EACCES` for a read-only handle; `EOPNOTSUPP` for what has no descriptor.
+    /// Errors: `EPERM` if it is sealed against seals, as POSIX shared memory always is: seals are for memfds; `EBUSY` for [`Seals::WRITE`] while somebody has
+    /// it mapped for writing; `EINVAL` for a file on a disk, or a seal that an older kernel does not know; `EACCES` for a read-only handle; `EOPNOTSUPP`
+    /// for what has no descriptor.
     pub fn seal(&mut self, seals: Seals) -> Result<()> {
         const OPERATION: &str = "seal memory";
         self.descriptor(OPERATION)?;
@@ -179,8 +180,12 @@ impl Memory {
             let error = self.error(operation, errno);
             match errno {
                 Errno::EBUSY => error.hint("somebody has it mapped for writing"),
-                Errno::EINVAL => error.hint("it is no memfd, or the kernel does not know the seal"),
+                Errno::EINVAL => error.hint("only memfds can be sealed, or the kernel does not know the seal"),
                 Errno::EPERM => match self.seals() {
+                    // Born so: other memory of tmpfs, which is what POSIX shared memory is.
+                    Ok(present) if present == Seals::SEAL => {
+                        error.hint("only memfds that nobody has sealed against seals can be sealed; POSIX shared memory cannot")
+                    }
                     Ok(present) if present.contains(Seals::SEAL) => error.hint("it is sealed against further seals"),
                     _ => error.hint("the descriptor cannot write"),
                 },
@@ -189,7 +194,7 @@ impl Memory {
         })
     }
 
-    /// What it is sealed against. `EINVAL` for what cannot be sealed: a file on a disk; `EOPNOTSUPP` for what has no descriptor.
+    /// What it is sealed against; POSIX shared memory is against seals. `EINVAL` for what cannot be sealed: a file on a disk; `EOPNOTSUPP` for what has no descriptor.
     pub fn seals(&self) -> Result<Seals> {
         const OPERATION: &str = "get seals of memory";
         Seals::of(self.descriptor(OPERATION)?).during_on(OPERATION, self.label())

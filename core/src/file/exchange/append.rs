@@ -53,7 +53,7 @@ pub fn append<'a>(path: &str, record: &[u8], options: &AppendOptions, wait: impl
     };
     let mut deadline = Deadline::new(OPERATION, wait);
     let file = loop {
-        let file = FileLock::open_or_create(path, &how)?;
+        let file = FileLock::open_or_create_by(OPERATION, path, &how)?;
         file.acquire_by(OPERATION, LockMode::Exclusive, LockRange::WHOLE, &mut deadline)?;
         // Locked: from here on nobody leaves this file for another. But it may have lost its name while we waited.
         let identity = Identity::of(&status(file.as_fd()).during_on(OPERATION, path)?);
