@@ -186,7 +186,7 @@ int unipc_stop_fd(const unipc_stop *stop);
 /**
  * Closes the handle; NULL is fine. A thread that has bound the token keeps it alive.
  *
- * A signal handler must not use the handle any more. Threads: none may use the handle meanwhile. Since 0.1.
+ * A signal handler must not use the handle any more. Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_stop_close(unipc_stop *stop);
 
@@ -254,7 +254,7 @@ typedef struct unipc_bytes {
   size_t length;
 } unipc_bytes;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_PIPE_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_PIPE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_pipe_options_init(unipc_pipe_options *options);
 
 /**
@@ -270,7 +270,7 @@ void unipc_pipe_options_init(unipc_pipe_options *options);
  */
 int unipc_pipe_create(const unipc_pipe_options *options, unipc_stream **reader, unipc_stream **writer);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FIFO_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FIFO_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_fifo_options_init(unipc_fifo_options *options);
 
 /**
@@ -301,8 +301,8 @@ int unipc_fifo_unlink(const char *path);
  * @param options  any_owner, keep_open, unpaired, capacity, wait_for_creator; NULL: defaults
  * @param timeout  nanoseconds for a writer to open; UNIPC_FOREVER; zero or less never waits
  * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
- * @return         0; -ENOENT; -EAGAIN, -ETIMEDOUT: no writer; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
- *                 -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no FIFO; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
+ * @return         0; -ENOENT: also when the wait for the creator is over; -EAGAIN, -ETIMEDOUT: no writer; -ECANCELED: the bound stop token; -EPERM: it
+ *                 belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no FIFO; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
  *
  * Threads: any. Signal-safe: no. Since 0.1. See fifo(7).
  */
@@ -488,7 +488,7 @@ ptrdiff_t unipc_stream_peer_address(const unipc_stream *stream, char *buffer, si
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_stream_fd(const unipc_stream *stream);
 
@@ -516,7 +516,7 @@ int unipc_stream_into_fd(unipc_stream *stream);
 /**
  * Closes the stream; NULL is fine.
  *
- * Threads: none may use the handle meanwhile. Fork: the other process's copy stays open. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: the other process's copy stays open. Signal-safe: no. Since 0.1.
  */
 void unipc_stream_close(unipc_stream *stream);
 
@@ -587,10 +587,10 @@ typedef struct unipc_tcp_options {
   uint32_t resolve_on_thread;
 } unipc_tcp_options;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_UNIX_LISTEN_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_UNIX_LISTEN_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_unix_listen_options_init(unipc_unix_listen_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_UNIX_CONNECT_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_UNIX_CONNECT_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_unix_connect_options_init(unipc_unix_connect_options *options);
 
 /**
@@ -616,15 +616,16 @@ int unipc_listener_open_unix(const char *path, const unipc_unix_listen_options *
  * @param options  any_owner, wait_for_listener; NULL: listeners of oneself and root, that are there
  * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
  * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
- * @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -ELOOP: a symbolic link; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
- *                 -ETIMEDOUT: its queue is full; -ECANCELED: the bound stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
+ * @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -ELOOP: a symbolic link; -EPERM: the listener is another user's;
+ *                 -EACCES; -EAGAIN, -ETIMEDOUT: its queue is full; -ETIMEDOUT: also if wait_for_listener and nobody came to listen; -ECANCELED: the bound
+ *                 stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
  *
  * Threads: any. Signal-safe: no. Since 0.1. See unix(7).
  */
 int unipc_stream_connect_unix(const char *path, const unipc_unix_connect_options *options, int64_t timeout,
     unipc_stream **stream);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_CREDENTIALS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_CREDENTIALS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_credentials_init(unipc_credentials *credentials);
 
 /**
@@ -647,7 +648,7 @@ int unipc_stream_peer_credentials(const unipc_stream *stream, unipc_credentials 
  */
 int unipc_stream_peer_pidfd(const unipc_stream *stream);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_TCP_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_TCP_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_tcp_options_init(unipc_tcp_options *options);
 
 /**
@@ -673,8 +674,8 @@ int unipc_listener_open_tcp(const char *host, uint32_t port, const unipc_tcp_opt
  * @param options  nodelay, keep_alive, family, wait_for_listener, resolve_on_thread; NULL: defaults
  * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
  * @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
- * @return         0; -ECONNREFUSED; -EADDRNOTAVAIL: an unknown name; -EHOSTUNREACH, -ENETUNREACH; -EAGAIN, -ETIMEDOUT; -ECANCELED: the bound stop
- *                 token; -EINVAL: NULL, port, family; -E2BIG, -EMFILE, -ENFILE
+ * @return         0; -ECONNREFUSED; -EADDRNOTAVAIL: an unknown name; -EHOSTUNREACH, -ENETUNREACH; -EAGAIN, -ETIMEDOUT: no answer; -ETIMEDOUT: also if
+ *                 wait_for_listener and nobody came to listen; -ECANCELED: the bound stop token; -EINVAL: NULL, port, family; -E2BIG, -EMFILE, -ENFILE
  *
  * Threads: any. Signal-safe: no. Since 0.1. See tcp(7), getaddrinfo(3).
  */
@@ -721,7 +722,7 @@ ptrdiff_t unipc_listener_address(const unipc_listener *listener, char *buffer, s
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_listener_fd(const unipc_listener *listener);
 
@@ -749,7 +750,7 @@ int unipc_listener_into_fd(unipc_listener *listener);
 /**
  * Closes the listener; NULL is fine. The path that it published is removed, unless another socket has taken it.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Signal-safe: no. Since 0.1.
  */
 void unipc_listener_close(unipc_listener *listener);
 
@@ -875,10 +876,10 @@ typedef struct unipc_transfer_result {
   uint32_t at_end;
 } unipc_transfer_result;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_transfer_options_init(unipc_transfer_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_RESULT_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_RESULT_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_transfer_result_init(unipc_transfer_result *result);
 
 /**
@@ -977,7 +978,7 @@ typedef struct unipc_message_info {
   int32_t sender_pidfd;
 } unipc_message_info;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_message_info_init(unipc_message_info *info);
 
 /* ---- Messages framed on a stream ------------------------------------------------------------------------- */
@@ -998,7 +999,7 @@ typedef struct unipc_framed_options {
   size_t largest;
 } unipc_framed_options;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FRAMED_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FRAMED_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_framed_options_init(unipc_framed_options *options);
 
 /**
@@ -1060,7 +1061,7 @@ int unipc_framed_flush(unipc_framed *framed, int64_t timeout);
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_framed_fd(const unipc_framed *framed);
 
@@ -1076,7 +1077,7 @@ unipc_stream *unipc_framed_into_stream(unipc_framed *framed);
 /**
  * Closes the stream and its framing; NULL is fine. What unipc_framed_send has kept is written if that needs no waiting.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_framed_close(unipc_framed *framed);
 
@@ -1137,10 +1138,10 @@ typedef struct unipc_mq_attributes {
   size_t queued;
 } unipc_mq_attributes;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_MQ_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_MQ_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_mq_options_init(unipc_mq_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_MQ_ATTRIBUTES_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_MQ_ATTRIBUTES_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_mq_attributes_init(unipc_mq_attributes *attributes);
 
 /**
@@ -1163,8 +1164,8 @@ int unipc_mq_create(const char *name, const unipc_mq_options *options, unipc_mq 
  * @param name     at most 255 bytes; the leading slash is optional, no other is allowed
  * @param options  access, largest (the least that will do), any_owner, wait_for_creator; NULL: defaults
  * @param mq       receives the handle, or NULL on failure; close it with unipc_mq_close
- * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; UNIPC_WRONG_SIZE: its messages are smaller than asked for; -EINVAL,
- *                 -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE
+ * @return         0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
+ *                 UNIPC_WRONG_SIZE: its messages are smaller than asked for; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE
  *
  * Threads: any. Signal-safe: no. Since 0.1. See mq_open(3).
  */
@@ -1173,7 +1174,7 @@ int unipc_mq_open(const char *name, const unipc_mq_options *options, unipc_mq **
 /**
  * Opens a POSIX message queue, or creates it if there is none. The capacity counts only for the one who creates.
  *
- * @return  as unipc_mq_open and unipc_mq_create, but for -ENOENT and -EEXIST
+ * @return  as unipc_mq_open and unipc_mq_create, but for -ENOENT, -EEXIST and -ECANCELED: it never waits
  *
  * Threads: any. Signal-safe: no. Since 0.1. See mq_open(3).
  */
@@ -1260,7 +1261,7 @@ int unipc_mq_cancel_notify(unipc_mq *mq);
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_mq_fd(const unipc_mq *mq);
 
@@ -1287,7 +1288,7 @@ int unipc_mq_into_fd(unipc_mq *mq);
 /**
  * Closes the handle; NULL is fine. A temporary queue loses its name when its creator closes.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Signal-safe: no. Since 0.1.
  */
 void unipc_mq_close(unipc_mq *mq);
 
@@ -1377,10 +1378,10 @@ typedef struct unipc_sysv_queue_status {
  */
 int unipc_sysv_key(const char *path, int id, int32_t *key);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_sysv_queue_options_init(unipc_sysv_queue_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_STATUS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_sysv_queue_status_init(unipc_sysv_queue_status *status);
 
 /**
@@ -1412,7 +1413,8 @@ int unipc_sysv_queue_create_private(const unipc_sysv_queue_options *options, uni
  * @param key      not 0; unipc_sysv_key makes one of a path
  * @param options  any_owner, wait_for_creator; NULL: defaults
  * @param queue    receives the handle, or NULL on failure; close it with unipc_sysv_queue_close
- * @return         0; -ENOENT; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
+ * @return         0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user, or was
+ *                 made by one; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
  *
  * Threads: any. Signal-safe: no. Since 0.1. See msgget(2).
  */
@@ -1421,7 +1423,7 @@ int unipc_sysv_queue_open(int32_t key, const unipc_sysv_queue_options *options, 
 /**
  * Opens a System V message queue, or creates it if there is none. The limit counts only for the one who creates.
  *
- * @return  as unipc_sysv_queue_open and unipc_sysv_queue_create, but for -ENOENT and -EEXIST
+ * @return  as unipc_sysv_queue_open and unipc_sysv_queue_create, but for -ENOENT, -EEXIST and -ECANCELED: it never waits
  *
  * Threads: any. Signal-safe: no. Since 0.1. See msgget(2).
  */
@@ -1532,7 +1534,7 @@ int unipc_sysv_queue_set_mode(unipc_sysv_queue *queue, uint32_t mode);
 /**
  * Closes the handle; NULL is fine. A temporary queue is removed when its creator closes.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. Signal-safe: no. Since 0.1.
  */
 void unipc_sysv_queue_close(unipc_sysv_queue *queue);
 
@@ -1586,7 +1588,7 @@ typedef struct unipc_udp_options {
   uint32_t multicast_loop;
 } unipc_udp_options;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_DATAGRAM_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_DATAGRAM_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_datagram_options_init(unipc_datagram_options *options);
 
 /**
@@ -1619,7 +1621,7 @@ int unipc_datagram_open_unix(const char *path, const unipc_datagram_options *opt
 int unipc_datagram_pair_unix(const unipc_datagram_options *options, unipc_datagram **first,
     unipc_datagram **second);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_UDP_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_UDP_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_udp_options_init(unipc_udp_options *options);
 
 /**
@@ -1666,7 +1668,7 @@ int unipc_datagram_leave_udp(unipc_datagram *datagram, const char *group, const 
  * @param options  Unix: any_owner, wait_for_listener; NULL: receivers of oneself and root, that are there
  * @param timeout  nanoseconds to wait for the receiver to appear; UNIPC_FOREVER; zero or less never waits
  * @return         0; -ENOENT; -ECONNREFUSED: nobody receives there; UNIPC_WRONG_KIND, -ELOOP: no socket; -EPROTOTYPE: a socket of another type; -EPERM: the path
- *                 is another user's, or the receiver is connected to somebody else; -EACCES; -EAGAIN, -ETIMEDOUT, -ECANCELED; -EINVAL: NULL, no address
+ *                 is another user's, or the receiver is connected to somebody else; -EACCES; -EAGAIN, -ETIMEDOUT, -ECANCELED; -EINVAL: NULL, no address; -E2BIG
  *
  * Threads: any. Signal-safe: no. Since 0.1. See connect(2).
  */
@@ -1809,7 +1811,7 @@ int unipc_datagram_from_fd(int fd, const unipc_datagram_options *options, unipc_
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_datagram_fd(const unipc_datagram *datagram);
 
@@ -1825,7 +1827,7 @@ int unipc_datagram_into_fd(unipc_datagram *datagram);
 /**
  * Closes it; NULL is fine. The path that it was bound to is removed, unless another socket has taken it.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Signal-safe: no. Since 0.1.
  */
 void unipc_datagram_close(unipc_datagram *datagram);
 
@@ -1853,7 +1855,7 @@ typedef struct unipc_seqpacket_options {
   uint32_t pidfds;
 } unipc_seqpacket_options;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SEQPACKET_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SEQPACKET_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_seqpacket_options_init(unipc_seqpacket_options *options);
 
 /**
@@ -1910,7 +1912,7 @@ int unipc_seqpacket_listener_from_fd(int fd, unipc_seqpacket_listener **listener
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_seqpacket_listener_fd(const unipc_seqpacket_listener *listener);
 
@@ -1926,7 +1928,7 @@ int unipc_seqpacket_listener_into_fd(unipc_seqpacket_listener *listener);
 /**
  * Closes it; NULL is fine. The path that it published is removed, unless another socket has taken it.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Signal-safe: no. Since 0.1.
  */
 void unipc_seqpacket_listener_close(unipc_seqpacket_listener *listener);
 
@@ -2109,7 +2111,7 @@ int unipc_seqpacket_from_fd(int fd, const unipc_seqpacket_options *options, unip
  *
  * @return  the descriptor; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_seqpacket_fd(const unipc_seqpacket *seqpacket);
 
@@ -2125,7 +2127,7 @@ int unipc_seqpacket_into_fd(unipc_seqpacket *seqpacket);
 /**
  * Closes it; NULL is fine.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_seqpacket_close(unipc_seqpacket *seqpacket);
 
@@ -2217,7 +2219,7 @@ typedef struct unipc_memory_options {
   uint32_t checked;
 } unipc_memory_options;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_MEMORY_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_MEMORY_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_memory_options_init(unipc_memory_options *options);
 
 /**
@@ -2240,15 +2242,17 @@ int unipc_memory_create_posix(const char *name, const unipc_memory_options *opti
  * @param name     at most 255 bytes; the leading slash is optional, no other is allowed
  * @param options  access, size (the least that will do), any_owner, wait_for_creator; NULL: defaults
  * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
- * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
- *                 UNIPC_WRONG_SIZE: smaller than asked for, or without a size yet; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
+ * @return         0; -ENOENT; UNIPC_WRONG_SIZE: smaller than asked for, or without a size yet (both also when the wait for the creator is over);
+ *                 -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
+ *                 -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shm_open(3).
  */
 int unipc_memory_open_posix(const char *name, const unipc_memory_options *options, unipc_memory **memory);
 
 /**
- * Opens POSIX shared memory, or creates it if there is none. unipc_memory_was_created tells which.
+ * Opens POSIX shared memory, or creates it if there is none. unipc_memory_was_created tells which. With wait_for_creator it waits for one that has no
+ * size yet.
  *
  * @return  as unipc_memory_open_posix and unipc_memory_create_posix, but for -ENOENT and -EEXIST
  *
@@ -2370,7 +2374,7 @@ int unipc_memory_write(unipc_memory *memory, size_t offset, const void *data, si
  *
  * @return  the descriptor; -EOPNOTSUPP: anonymous or System V memory; -EINVAL: NULL
  *
- * Threads: any. Signal-safe: no. Since 0.1.
+ * Threads: any. Signal-safe: yes, for memory that has a descriptor. Since 0.1.
  */
 int unipc_memory_fd(const unipc_memory *memory);
 
@@ -2403,7 +2407,7 @@ int unipc_memory_into_fd(unipc_memory *memory);
 /**
  * Closes the handle and unmaps; NULL is fine. A temporary memory loses its name when its creator closes.
  *
- * Threads: none may use the handle or an address meanwhile. Fork: closing in a child removes no name. Since 0.1.
+ * Threads: none may use the handle or an address meanwhile. Fork: closing in a child removes no name. Signal-safe: no. Since 0.1.
  */
 void unipc_memory_close(unipc_memory *memory);
 
@@ -2453,9 +2457,9 @@ int unipc_memory_create_file(const char *path, const unipc_memory_options *optio
  * @param path     at most 4095 bytes
  * @param options  access, size (the least that the file must have), offset, length, any_owner, wait_for_creator, address, prefault, pinned; NULL: defaults
  * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
- * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
- *                 UNIPC_WRONG_SIZE: smaller than asked for, or empty; -EINVAL: also an offset that is no multiple of the page size; -ENAMETOOLONG, -E2BIG,
- *                 -EMFILE, -ENFILE, -ENOMEM
+ * @return         0; -ENOENT; UNIPC_WRONG_SIZE: smaller than asked for, or empty (both also when the wait for the creator is over); -ECANCELED: the bound
+ *                 stop token; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file; -EINVAL: also an
+ *                 offset that is no multiple of the page size; -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
  *
  * Threads: any. Signal-safe: no. Since 0.1. See mmap(2).
  */
@@ -2553,15 +2557,15 @@ int unipc_memory_create_memfd(const char *name, const unipc_memory_options *opti
  * fails: ask unipc_memory_address again.
  *
  * @param seals  UNIPC_SEAL_*, or-ed
- * @return       0; -EPERM: sealed against seals, or the descriptor cannot write; -EBUSY: UNIPC_SEAL_WRITE while somebody has it mapped for writing;
- *               -EINVAL: NULL, an unknown seal, no memfd; -EACCES; -EOPNOTSUPP: anonymous or System V memory
+ * @return       0; -EPERM: sealed against seals, as POSIX shared memory always is, or the descriptor cannot write; -EBUSY: UNIPC_SEAL_WRITE while
+ *               somebody has it mapped for writing; -EINVAL: NULL, an unknown seal, a file on a disk; -EACCES; -EOPNOTSUPP: anonymous or System V memory
  *
  * Threads: none may use the handle meanwhile, nor, for UNIPC_SEAL_WRITE, an address. Signal-safe: no. Since 0.1. See F_ADD_SEALS(2const).
  */
 int unipc_memory_seal(unipc_memory *memory, uint32_t seals);
 
 /**
- * What a memory is sealed against.
+ * What a memory is sealed against. POSIX shared memory cannot be sealed: it has UNIPC_SEAL_SEAL from birth.
  *
  * @return  UNIPC_SEAL_*, or-ed, 0 for none; -EINVAL: NULL, or what cannot be sealed: a file on a disk; -EOPNOTSUPP: anonymous or System V memory
  *
@@ -2617,7 +2621,7 @@ typedef struct unipc_sysv_memory_status {
   uint32_t is_removed;
 } unipc_sysv_memory_status;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_MEMORY_STATUS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_MEMORY_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_sysv_memory_status_init(unipc_sysv_memory_status *status);
 
 /**
@@ -2654,8 +2658,8 @@ int unipc_memory_create_private_sysv(const unipc_memory_options *options, unipc_
  * @param key      not 0
  * @param options  access, size (the least that will do), any_owner, wait_for_creator, address, prefault, pinned; NULL: defaults
  * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
- * @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; UNIPC_WRONG_SIZE: smaller than asked for; -EINVAL: NULL, key 0, an address
- *                 that is not free; -ENOMEM; -E2BIG
+ * @return         0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user, or was
+ *                 made by one; -EACCES; UNIPC_WRONG_SIZE: smaller than asked for; -EINVAL: NULL, key 0, an address that is not free; -ENOMEM; -E2BIG
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shmget(2), shmat(2).
  */
@@ -3055,7 +3059,7 @@ typedef struct unipc_posix_semaphore_status {
   uint32_t reserved;
 } unipc_posix_semaphore_status;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_MUTEX_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_MUTEX_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_mutex_options_init(unipc_mutex_options *options);
 
 /**
@@ -3121,7 +3125,7 @@ int unipc_mutex_mark_consistent(unipc_mutex *mutex);
  */
 int unipc_mutex_unlock(unipc_mutex *mutex);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SEMAPHORE_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SEMAPHORE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_semaphore_options_init(unipc_semaphore_options *options);
 
 /**
@@ -3174,7 +3178,7 @@ int unipc_semaphore_post(unipc_semaphore *semaphore);
  */
 int unipc_semaphore_value(const unipc_semaphore *semaphore);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_posix_semaphore_options_init(unipc_posix_semaphore_options *options);
 
 /**
@@ -3197,8 +3201,9 @@ int unipc_posix_semaphore_create(const char *name, const unipc_posix_semaphore_o
  * @param name       at most 251 bytes; the leading slash is optional, no other is allowed
  * @param options    any_owner, wait_for_creator; NULL: fail at once, and only for objects of oneself and root
  * @param semaphore  receives the handle, or NULL on failure; close it with unipc_posix_semaphore_close
- * @return           0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
- *                   UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
+ * @return           0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
+ *                   -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file; UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL, -ENAMETOOLONG,
+ *                   -E2BIG, -EMFILE, -ENFILE, -ENOMEM
  *
  * Threads: any. Signal-safe: no. Since 0.1. See sem_open(3).
  */
@@ -3208,7 +3213,7 @@ int unipc_posix_semaphore_open(const char *name, const unipc_posix_semaphore_opt
 /**
  * Opens a named semaphore, or creates it if there is none. The value counts only for the one who creates.
  *
- * @return  as unipc_posix_semaphore_open and unipc_posix_semaphore_create, but for -ENOENT and -EEXIST
+ * @return  as unipc_posix_semaphore_open and unipc_posix_semaphore_create, but for -ENOENT, -EEXIST and -ECANCELED: it never waits
  *
  * Threads: any. Signal-safe: no. Since 0.1. See sem_open(3).
  */
@@ -3224,7 +3229,7 @@ int unipc_posix_semaphore_open_or_create(const char *name, const unipc_posix_sem
  */
 int unipc_posix_semaphore_unlink(const char *name);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_STATUS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_posix_semaphore_status_init(unipc_posix_semaphore_status *status);
 
 /**
@@ -3278,7 +3283,7 @@ int unipc_posix_semaphore_value(const unipc_posix_semaphore *semaphore);
 /**
  * Closes the handle; NULL is fine. A temporary semaphore loses its name when its creator closes.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1. See sem_close(3).
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Signal-safe: no. Since 0.1. See sem_close(3).
  */
 void unipc_posix_semaphore_close(unipc_posix_semaphore *semaphore);
 
@@ -3355,10 +3360,10 @@ typedef struct unipc_sysv_operation {
   uint32_t flags;
 } unipc_sysv_operation;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_sysv_semaphores_options_init(unipc_sysv_semaphores_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_STATUS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_sysv_semaphores_status_init(unipc_sysv_semaphores_status *status);
 
 /**
@@ -3392,8 +3397,9 @@ int unipc_sysv_semaphores_create_private(const unipc_sysv_semaphores_options *op
  * @param key      not 0; unipc_sysv_key makes one of a path
  * @param options  count, any_owner, wait_for_creator; NULL: defaults
  * @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
- * @return         0; -ENOENT: none, or its creator has not given it its values yet; -EPERM: it belongs to another user, or was made by one;
- *                 UNIPC_WRONG_SIZE: it has fewer than count; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
+ * @return         0; -ENOENT: none, or its creator has not given it its values yet, also when the wait for the creator is over; -ECANCELED: the bound
+ *                 stop token; -EPERM: it belongs to another user, or was made by one; UNIPC_WRONG_SIZE: it has fewer than count; -EINVAL: NULL, the
+ *                 key 0; -EACCES, -E2BIG
  *
  * Threads: any. Signal-safe: no. Since 0.1. See semget(2).
  */
@@ -3404,8 +3410,8 @@ int unipc_sysv_semaphores_open(int32_t key, const unipc_sysv_semaphores_options 
  * Opens a set of System V semaphores, or creates it if there is none. The values count only for the one who creates.
  * A set whose creator was killed before it had its values is removed and made anew.
  *
- * @return  as unipc_sysv_semaphores_open and unipc_sysv_semaphores_create, but for -ENOENT and -EEXIST; -EBUSY: a creator that lives does not finish, for a second or
- *          as long as wait_for_creator says
+ * @return  as unipc_sysv_semaphores_open and unipc_sysv_semaphores_create, but for -ENOENT and -EEXIST; -EBUSY: a creator that lives does not finish, for
+ *          a second or as long as wait_for_creator says
  *
  * Threads: any. Signal-safe: no. Since 0.1. See semget(2).
  */
@@ -3418,7 +3424,8 @@ int unipc_sysv_semaphores_open_or_create(int32_t key, const unipc_sysv_semaphore
  * @param id       what unipc_sysv_semaphores_id gave there
  * @param options  count, any_owner; NULL: defaults
  * @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
- * @return         0; -EIDRM: there is none; -ENOENT, UNIPC_WRONG_SIZE as unipc_sysv_semaphores_open; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL; -EACCES, -E2BIG
+ * @return         0; -EIDRM: there is none; -ENOENT: its creator has not given it its values yet; UNIPC_WRONG_SIZE: it has fewer than count; -EPERM: it
+ *                 belongs to another user, or was made by one; -EINVAL: NULL; -EACCES, -E2BIG
  *
  * Threads: any. Signal-safe: no. Since 0.1.
  */
@@ -3626,7 +3633,7 @@ int unipc_sysv_semaphores_set_owner(unipc_sysv_semaphores *set, uint32_t uid, ui
 /**
  * Closes the handle; NULL is fine. A temporary set is removed when its creator closes.
  *
- * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. What the process has to undo stays to be undone. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. What the process has to undo stays to be undone. Signal-safe: no. Since 0.1.
  */
 void unipc_sysv_semaphores_close(unipc_sysv_semaphores *set);
 
@@ -3776,7 +3783,7 @@ typedef struct unipc_event {
   uint64_t opaque[16];
 } unipc_event;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_EVENT_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_EVENT_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_event_options_init(unipc_event_options *options);
 
 /**
@@ -4129,7 +4136,7 @@ typedef struct unipc_timer_options {
   uint32_t clock;
 } unipc_timer_options;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_EVENTFD_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_EVENTFD_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_eventfd_options_init(unipc_eventfd_options *options);
 
 /**
@@ -4207,11 +4214,11 @@ int unipc_eventfd_into_fd(unipc_eventfd *counter);
 /**
  * Closes the counter; NULL is fine.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_eventfd_close(unipc_eventfd *counter);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_TIMER_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_TIMER_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_timer_options_init(unipc_timer_options *options);
 
 /**
@@ -4319,7 +4326,7 @@ int unipc_timer_into_fd(unipc_timer *timer);
 /**
  * Closes the timer; NULL is fine.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_timer_close(unipc_timer *timer);
 
@@ -4380,10 +4387,10 @@ typedef struct unipc_signal_description {
   int32_t number;
 } unipc_signal_description;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_INFO_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_INFO_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_signal_info_init(unipc_signal_info *info);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SIGNALS_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SIGNALS_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_signals_options_init(unipc_signals_options *options);
 
 /**
@@ -4427,7 +4434,7 @@ int unipc_signals_fd(const unipc_signals *signals);
  * Takes the signals no longer; NULL is fine. After the last handle of a signal what was there before is restored: the handler, or the mask of
  * the thread that opened it, if it is the one that closes. A blocked signal that is pending then is delivered.
  *
- * Threads: none may use the handle meanwhile. Fork: in the child, the child's own handlers are restored. Since 0.1.
+ * Threads: none may use the handle meanwhile. Fork: in the child, the child's own handlers are restored. Signal-safe: no. Since 0.1.
  */
 void unipc_signals_close(unipc_signals *signals);
 
@@ -4459,7 +4466,7 @@ int unipc_signal_block_create(const int *numbers, size_t count, unipc_signal_blo
 /**
  * Lets the signals through again; what came meanwhile is delivered. NULL is fine. In another thread it changes no mask.
  *
- * Threads: the one that made it. Since 0.1.
+ * Threads: the one that made it. Signal-safe: no. Since 0.1.
  */
 void unipc_signal_block_close(unipc_signal_block *block);
 
@@ -4539,7 +4546,7 @@ int unipc_signal_queue_thread(int32_t pid, int32_t thread, int signal, int32_t v
  */
 int unipc_signal_queue_pidfd(int pidfd, int signal, int32_t value);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_DESCRIPTION_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_DESCRIPTION_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_signal_description_init(unipc_signal_description *description);
 
 /**
@@ -4775,7 +4782,7 @@ int unipc_poller_fd(const unipc_poller *poller);
 /**
  * Closes the poller; NULL is fine. Its sources stay open.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_poller_close(unipc_poller *poller);
 
@@ -4892,7 +4899,7 @@ int unipc_ring_fd(const unipc_ring *ring);
 /**
  * Closes the ring; NULL is fine. What is in flight is cancelled, and waited for: then the kernel touches no buffer any more.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_ring_close(unipc_ring *ring);
 
@@ -4955,7 +4962,7 @@ typedef struct unipc_command {
   uint32_t new_group;
 } unipc_command;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_EXIT_STATUS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_EXIT_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_exit_status_init(unipc_exit_status *status);
 
 /**
@@ -5032,11 +5039,11 @@ int unipc_process_into_fd(unipc_process *process);
  * Closes the handle; NULL is fine. Nothing is done to the process. A child that was not waited for is waited for by the library, when it starts or closes
  * another.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_process_close(unipc_process *process);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_COMMAND_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_COMMAND_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_command_init(unipc_command *command);
 
 /**
@@ -5091,7 +5098,7 @@ int unipc_pipeline_send_signal(unipc_pipeline *pipeline, int signal);
 /**
  * Closes the handle; NULL is fine. Nothing is done to the programs; see unipc_process_close.
  *
- * Threads: none may use the handle meanwhile. Since 0.1.
+ * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
 void unipc_pipeline_close(unipc_pipeline *pipeline);
 
@@ -5157,10 +5164,10 @@ typedef struct unipc_file_lock_holder {
   uint32_t mode;
 } unipc_file_lock_holder;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_file_lock_options_init(unipc_file_lock_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_HOLDER_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_LOCK_HOLDER_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_file_lock_holder_init(unipc_file_lock_holder *holder);
 
 /**
@@ -5218,7 +5225,7 @@ int unipc_file_lock_lock(const unipc_file_lock *lock, uint32_t mode, uint64_t st
     int64_t timeout);
 
 /**
- * Makes a shared lock exclusive, and waits until the other sharers have gone.
+ * Makes a shared lock exclusive, and waits until the other sharers have gone. One that is exclusive already stays so.
  *
  * OFD and record locks stay shared meanwhile, and when it fails; two that upgrade at once wait for each other, so give it a limit. A flock is given back
  * first: others may have changed the file before the exclusive lock is there. When that fails, the shared lock is taken again.
@@ -5226,25 +5233,27 @@ int unipc_file_lock_lock(const unipc_file_lock *lock, uint32_t mode, uint64_t st
  * @param start    the first byte; 0 for a flock
  * @param length   bytes; 0: all from the start
  * @param timeout  nanoseconds, or UNIPC_FOREVER
- * @return         as unipc_file_lock_lock; -ENOLCK: also of a flock, another took it meanwhile, and nothing is held any more
+ * @return         as unipc_file_lock_lock; -EPERM: not all of it is held, and nothing is locked (without /proc it cannot be told, and is locked); -ENOLCK:
+ *                 also of a flock, another took it meanwhile, and nothing is held any more
  *
  * Threads: any. Signal-safe: no. Since 0.1. See flock(2).
  */
 int unipc_file_lock_upgrade(const unipc_file_lock *lock, uint64_t start, uint64_t length, int64_t timeout);
 
 /**
- * Makes an exclusive lock shared. It does not wait, and lets nobody write in between.
+ * Makes an exclusive lock shared. It does not wait, and lets nobody write in between. One that is shared already stays so.
  *
  * @param start   the first byte; 0 for a flock
  * @param length  bytes; 0: all from the start
- * @return        0; -EAGAIN: it was not held; -EINVAL: NULL, a range beyond 2^63 - 1 or of a flock; -ENOLCK
+ * @return        0; -EPERM: not all of it is held, and nothing is locked, as unipc_file_lock_upgrade; -EINVAL: NULL, a range beyond 2^63 - 1 or of a flock;
+ *                -ENOLCK
  *
  * Threads: any. Signal-safe: no. Since 0.1. See fcntl_locking(2), flock(2).
  */
 int unipc_file_lock_downgrade(const unipc_file_lock *lock, uint64_t start, uint64_t length);
 
 /**
- * Gives a range back, or a part of one. What is not held is no error.
+ * Gives a range back, or a part of one. What is not held is no error: it is free.
  *
  * @param start   the first byte; 0 for a flock
  * @param length  bytes; 0: all from the start
@@ -5398,7 +5407,7 @@ typedef struct unipc_file_follower_info {
   uint32_t reserved;
 } unipc_file_follower_info;
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FILE_REPLACE_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_REPLACE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_file_replace_options_init(unipc_file_replace_options *options);
 
 /**
@@ -5422,7 +5431,7 @@ void unipc_file_replace_options_init(unipc_file_replace_options *options);
 int unipc_file_replace(const char *path, const void *data, size_t length,
     const unipc_file_replace_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FILE_APPEND_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_APPEND_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_file_append_options_init(unipc_file_append_options *options);
 
 /**
@@ -5447,10 +5456,10 @@ void unipc_file_append_options_init(unipc_file_append_options *options);
 int unipc_file_append(const char *path, const void *record, size_t length,
     const unipc_file_append_options *options, int64_t timeout);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_OPTIONS_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_file_follower_options_init(unipc_file_follower_options *options);
 
-/** Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_INFO_INIT does. Since 0.1. */
+/** Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_INFO_INIT does. Threads: any. Signal-safe: yes. Since 0.1. */
 void unipc_file_follower_info_init(unipc_file_follower_info *info);
 
 /**

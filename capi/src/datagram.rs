@@ -1,7 +1,7 @@
 //! Datagram sockets, Unix and UDP.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 
 use unipc_core::Error;
 use unipc_core::message::{Datagram, DatagramOptions, MessageInfo, Received, UdpOptions, UdpSocket, UnixDatagram};
@@ -14,7 +14,7 @@ use crate::socket::unipc_unix_connect_options;
 use crate::stream::{adopt, new_pair};
 use crate::wait::waiting;
 use crate::{
-    Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options,
+    Versioned, buffer, bytes, close, fd_of, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options,
     store_text, switch, text,
 };
 
@@ -45,7 +45,7 @@ pub struct unipc_datagram_options {
 // SAFETY: repr(C), begins with the size, made of integers and pointers that may be NULL.
 unsafe impl Versioned for unipc_datagram_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_DATAGRAM_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_DATAGRAM_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -162,7 +162,7 @@ pub struct unipc_udp_options {
 // SAFETY: repr(C), begins with the size, made of integers and pointers that may be NULL.
 unsafe impl Versioned for unipc_udp_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_UDP_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_UDP_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn unipc_datagram_leave_udp(datagram: *mut unipc_datagram,
 /// @param options  Unix: any_owner, wait_for_listener; NULL: receivers of oneself and root, that are there
 /// @param timeout  nanoseconds to wait for the receiver to appear; UNIPC_FOREVER; zero or less never waits
 /// @return         0; -ENOENT; -ECONNREFUSED: nobody receives there; UNIPC_WRONG_KIND, -ELOOP: no socket; -EPROTOTYPE: a socket of another type; -EPERM: the path
-///                 is another user's, or the receiver is connected to somebody else; -EACCES; -EAGAIN, -ETIMEDOUT, -ECANCELED; -EINVAL: NULL, no address
+///                 is another user's, or the receiver is connected to somebody else; -EACCES; -EAGAIN, -ETIMEDOUT, -ECANCELED; -EINVAL: NULL, no address; -E2BIG
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See connect(2).
 ///
@@ -580,14 +580,14 @@ pub unsafe extern "C" fn unipc_datagram_from_fd(
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `datagram` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_datagram_fd(datagram: *const unipc_datagram) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of datagram socket", datagram) }.map(|datagram| datagram.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(datagram, |datagram| datagram.0.as_fd()) }
 }
 
 /// Gives the descriptor away; the handle is gone. The path of a Unix socket stays.
@@ -610,7 +610,7 @@ pub unsafe extern "C" fn unipc_datagram_into_fd(datagram: *mut unipc_datagram) -
 
 /// Closes it; NULL is fine. The path that it was bound to is removed, unless another socket has taken it.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `datagram` is NULL or a live handle that nobody uses any more.

@@ -1,14 +1,14 @@
 //! Event counters and timers.
 
 use std::ffi::c_int;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use unipc_core::event::{Clock, EventCounter, EventCounterOptions, Timer};
 
 use crate::stream::adopt;
 use crate::wait::waiting;
-use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, options, output, switch};
+use crate::{Versioned, close, fd_of, guard, guard_new, guard_unit, initialise, input, invalid, options, output, switch};
 
 /// Options of event counters. Begin with UNIPC_EVENTFD_OPTIONS_INIT; zero in a field is its default.
 #[repr(C)]
@@ -25,7 +25,7 @@ pub struct unipc_eventfd_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_eventfd_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_EVENTFD_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_EVENTFD_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn unipc_eventfd_value(counter: *const unipc_eventfd, valu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_eventfd_fd(counter: *const unipc_eventfd) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { counter.as_ref() }.map_or(-libc::EINVAL, |counter| counter.0.as_fd().as_raw_fd())
+    unsafe { fd_of(counter, |counter| counter.0.as_fd()) }
 }
 
 /// Gives the descriptor away; the handle is gone.
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn unipc_eventfd_into_fd(counter: *mut unipc_eventfd) -> c
 
 /// Closes the counter; NULL is fine.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `counter` is NULL or a live handle that nobody uses any more.
@@ -201,7 +201,7 @@ pub struct unipc_timer_options {
 // SAFETY: repr(C), begins with the size, made of integers; the padding at the end is the struct's own.
 unsafe impl Versioned for unipc_timer_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_TIMER_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_TIMER_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -384,7 +384,7 @@ pub unsafe extern "C" fn unipc_timer_now(timer: *const unipc_timer) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_timer_fd(timer: *const unipc_timer) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { timer.as_ref() }.map_or(-libc::EINVAL, |timer| timer.0.as_fd().as_raw_fd())
+    unsafe { fd_of(timer, |timer| timer.0.as_fd()) }
 }
 
 /// Gives the descriptor away, which does not block if the timer was made here; the handle is gone.
@@ -407,7 +407,7 @@ pub unsafe extern "C" fn unipc_timer_into_fd(timer: *mut unipc_timer) -> c_int {
 
 /// Closes the timer; NULL is fine.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `timer` is NULL or a live handle that nobody uses any more.

@@ -40,7 +40,7 @@ pub struct unipc_file_replace_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_file_replace_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FILE_REPLACE_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FILE_REPLACE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -117,7 +117,7 @@ pub struct unipc_file_append_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_file_append_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FILE_APPEND_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FILE_APPEND_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -211,7 +211,7 @@ pub struct unipc_file_follower_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_file_follower_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -253,7 +253,7 @@ pub struct unipc_file_follower_info {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_file_follower_info {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_INFO_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FILE_FOLLOWER_INFO_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `info` is NULL or valid for writes.

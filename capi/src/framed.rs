@@ -1,7 +1,7 @@
 //! Messages on streams.
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use unipc_core::Wait;
 use unipc_core::message::MessageInfo;
@@ -10,7 +10,7 @@ use unipc_core::stream::{FrameLimit, Framed};
 use crate::message::{store_info, unipc_message_info};
 use crate::stream::unipc_stream;
 use crate::wait::waiting;
-use crate::{Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, options};
+use crate::{Versioned, buffer, bytes, close, fd_of, guard_new, guard_size, guard_unit, initialise, input, options};
 
 /// Messages over any stream. On the wire: the length in four bytes, most significant first, then that many bytes.
 ///
@@ -31,7 +31,7 @@ pub struct unipc_framed_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_framed_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FRAMED_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FRAMED_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -148,14 +148,14 @@ pub unsafe extern "C" fn unipc_framed_flush(framed: *mut unipc_framed, timeout: 
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `framed` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_framed_fd(framed: *const unipc_framed) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of framed stream", framed) }.map(|framed| framed.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(framed, |framed| framed.0.as_fd()) }
 }
 
 /// Gives the stream back, and the framing is gone. What was received or kept in part is lost.
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn unipc_framed_into_stream(framed: *mut unipc_framed) -> 
 
 /// Closes the stream and its framing; NULL is fine. What unipc_framed_send has kept is written if that needs no waiting.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `framed` is NULL or a live handle that nobody uses any more.

@@ -39,6 +39,7 @@ pub mod transfer;
 pub mod wait;
 
 use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use unipc_core::{Error, Failure};
@@ -91,6 +92,15 @@ unsafe fn close<T>(handle: *mut T) {
     }
     // SAFETY: handles are made by `Box::into_raw`; the caller gives this one back.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(handle) })));
+}
+
+/// The descriptor of a handle. Not through [`guard`]: nothing here allocates, locks or panics, so that a signal handler may ask.
+///
+/// # Safety
+/// `handle` is NULL or a live handle.
+unsafe fn fd_of<T>(handle: *const T, descriptor: impl FnOnce(&T) -> BorrowedFd<'_>) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { handle.as_ref() }.map_or(-libc::EINVAL, |handle| descriptor(handle).as_raw_fd())
 }
 
 /// The error for an argument that cannot be.

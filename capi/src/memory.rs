@@ -90,7 +90,7 @@ pub struct unipc_memory_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_memory_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_MEMORY_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_MEMORY_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -201,8 +201,9 @@ pub unsafe extern "C" fn unipc_memory_create_posix(
 /// @param name     at most 255 bytes; the leading slash is optional, no other is allowed
 /// @param options  access, size (the least that will do), any_owner, wait_for_creator; NULL: defaults
 /// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
-/// @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
-///                 UNIPC_WRONG_SIZE: smaller than asked for, or without a size yet; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
+/// @return         0; -ENOENT; UNIPC_WRONG_SIZE: smaller than asked for, or without a size yet (both also when the wait for the creator is over);
+///                 -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
+///                 -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shm_open(3).
 ///
@@ -218,7 +219,8 @@ pub unsafe extern "C" fn unipc_memory_open_posix(
     unsafe { named("open memory", name, options, memory, Memory::open) }
 }
 
-/// Opens POSIX shared memory, or creates it if there is none. unipc_memory_was_created tells which.
+/// Opens POSIX shared memory, or creates it if there is none. unipc_memory_was_created tells which. With wait_for_creator it waits for one that has no
+/// size yet.
 ///
 /// @return  as unipc_memory_open_posix and unipc_memory_create_posix, but for -ENOENT and -EEXIST
 ///
@@ -401,15 +403,16 @@ pub unsafe extern "C" fn unipc_memory_write(memory: *mut unipc_memory, offset: u
 ///
 /// @return  the descriptor; -EOPNOTSUPP: anonymous or System V memory; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes, for memory that has a descriptor. Since 0.1.
 ///
 /// # Safety
 /// `memory` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_memory_fd(memory: *const unipc_memory) -> c_int {
-    const OPERATION: &str = "get descriptor of memory";
+    // Nothing is allocated, and no thread's state touched, but to tell of a failure.
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input(OPERATION, memory) }?.0.descriptor(OPERATION).map(|descriptor| descriptor.as_raw_fd()))
+    unsafe { memory.as_ref() }
+        .map_or(-libc::EINVAL, |memory| guard(|| memory.0.descriptor("get descriptor of memory").map(|descriptor| descriptor.as_raw_fd())))
 }
 
 /// Maps an object by a descriptor from elsewhere: a memfd, a file, one that was received. The descriptor is taken over on success alone, and made
@@ -467,7 +470,7 @@ pub unsafe extern "C" fn unipc_memory_into_fd(memory: *mut unipc_memory) -> c_in
 
 /// Closes the handle and unmaps; NULL is fine. A temporary memory loses its name when its creator closes.
 ///
-/// Threads: none may use the handle or an address meanwhile. Fork: closing in a child removes no name. Since 0.1.
+/// Threads: none may use the handle or an address meanwhile. Fork: closing in a child removes no name. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `memory` is NULL or a live handle that nobody uses any more.

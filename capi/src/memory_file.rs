@@ -54,9 +54,9 @@ pub unsafe extern "C" fn unipc_memory_create_file(
 /// @param path     at most 4095 bytes
 /// @param options  access, size (the least that the file must have), offset, length, any_owner, wait_for_creator, address, prefault, pinned; NULL: defaults
 /// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
-/// @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
-///                 UNIPC_WRONG_SIZE: smaller than asked for, or empty; -EINVAL: also an offset that is no multiple of the page size; -ENAMETOOLONG, -E2BIG,
-///                 -EMFILE, -ENFILE, -ENOMEM
+/// @return         0; -ENOENT; UNIPC_WRONG_SIZE: smaller than asked for, or empty (both also when the wait for the creator is over); -ECANCELED: the bound
+///                 stop token; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file; -EINVAL: also an
+///                 offset that is no multiple of the page size; -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See mmap(2).
 ///

@@ -48,7 +48,7 @@ pub struct unipc_sysv_memory_status {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_sysv_memory_status {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_MEMORY_STATUS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_MEMORY_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `status` is NULL or valid for writes.
@@ -118,8 +118,8 @@ pub unsafe extern "C" fn unipc_memory_create_private_sysv(options: *const unipc_
 /// @param key      not 0
 /// @param options  access, size (the least that will do), any_owner, wait_for_creator, address, prefault, pinned; NULL: defaults
 /// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
-/// @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; UNIPC_WRONG_SIZE: smaller than asked for; -EINVAL: NULL, key 0, an address
-///                 that is not free; -ENOMEM; -E2BIG
+/// @return         0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user, or was
+///                 made by one; -EACCES; UNIPC_WRONG_SIZE: smaller than asked for; -EINVAL: NULL, key 0, an address that is not free; -ENOMEM; -E2BIG
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shmget(2), shmat(2).
 ///

@@ -43,7 +43,7 @@ pub struct unipc_message_info {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_message_info {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_MESSAGE_INFO_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `info` is NULL or valid for writes.

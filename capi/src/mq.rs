@@ -1,7 +1,7 @@
 //! POSIX message queues.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
+use std::os::fd::{AsFd, IntoRawFd};
 
 use unipc_core::message::{MessageInfo, Mq, MqAccess, MqOptions};
 use unipc_core::{Error, descriptor};
@@ -9,8 +9,8 @@ use unipc_core::{Error, descriptor};
 use crate::message::{store_info, unipc_message_info};
 use crate::wait::waiting;
 use crate::{
-    Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options, store,
-    switch, text,
+    Versioned, buffer, bytes, close, fd_of, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options,
+    store, switch, text,
 };
 
 /// A POSIX message queue: a bounded number of messages of a bounded size, the highest priority first, the oldest first within one. What plain C programs
@@ -59,7 +59,7 @@ pub struct unipc_mq_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_mq_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_MQ_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_MQ_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -86,7 +86,7 @@ pub struct unipc_mq_attributes {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_mq_attributes {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_MQ_ATTRIBUTES_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_MQ_ATTRIBUTES_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `attributes` is NULL or valid for writes.
@@ -157,8 +157,8 @@ pub unsafe extern "C" fn unipc_mq_create(name: *const c_char, options: *const un
 /// @param name     at most 255 bytes; the leading slash is optional, no other is allowed
 /// @param options  access, largest (the least that will do), any_owner, wait_for_creator; NULL: defaults
 /// @param mq       receives the handle, or NULL on failure; close it with unipc_mq_close
-/// @return         0; -ENOENT; -EPERM: it belongs to another user; -EACCES; UNIPC_WRONG_SIZE: its messages are smaller than asked for; -EINVAL,
-///                 -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE
+/// @return         0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
+///                 UNIPC_WRONG_SIZE: its messages are smaller than asked for; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See mq_open(3).
 ///
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn unipc_mq_open(name: *const c_char, options: *const unip
 
 /// Opens a POSIX message queue, or creates it if there is none. The capacity counts only for the one who creates.
 ///
-/// @return  as unipc_mq_open and unipc_mq_create, but for -ENOENT and -EEXIST
+/// @return  as unipc_mq_open and unipc_mq_create, but for -ENOENT, -EEXIST and -ECANCELED: it never waits
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See mq_open(3).
 ///
@@ -326,14 +326,14 @@ pub unsafe extern "C" fn unipc_mq_cancel_notify(mq: *mut unipc_mq) -> c_int {
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `mq` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_mq_fd(mq: *const unipc_mq) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of message queue", mq) }.map(|mq| mq.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(mq, |mq| mq.0.as_fd()) }
 }
 
 /// Makes a handle of a descriptor from elsewhere: inherited, or what mq_open gave on Linux. It is taken over on success alone, and made close-on-exec.
@@ -382,7 +382,7 @@ pub unsafe extern "C" fn unipc_mq_into_fd(mq: *mut unipc_mq) -> c_int {
 
 /// Closes the handle; NULL is fine. A temporary queue loses its name when its creator closes.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `mq` is NULL or a live handle that nobody uses any more.

@@ -1,7 +1,7 @@
 //! One wait over many.
 
 use std::ffi::c_int;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
 
 use unipc_core::event::{Events, Interest, Poller, Probe, Ready, Source, probe};
@@ -12,7 +12,7 @@ use crate::sync::{in_place, unipc_posix_semaphore, unipc_semaphore};
 use crate::sysv_queue::{selected, unipc_sysv_queue};
 use crate::sysv_semaphores::unipc_sysv_semaphores;
 use crate::wait::waiting;
-use crate::{close, guard, guard_new, guard_unit, input, invalid, output};
+use crate::{close, fd_of, guard, guard_new, guard_unit, input, invalid, output};
 
 /// interest and ready: there is something to read, to receive, to take or to accept, or the other side will write no more.
 pub const UNIPC_POLLER_READABLE: u32 = 1;
@@ -408,12 +408,12 @@ pub unsafe extern "C" fn unipc_poller_wake(poller: *const unipc_poller) -> c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_poller_fd(poller: *const unipc_poller) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { poller.as_ref() }.map_or(-libc::EINVAL, |poller| poller.poller.as_fd().as_raw_fd())
+    unsafe { fd_of(poller, |poller| poller.poller.as_fd()) }
 }
 
 /// Closes the poller; NULL is fine. Its sources stay open.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `poller` is NULL or a live handle that nobody uses any more.

@@ -1,7 +1,7 @@
 //! Processes: their end, children, pipelines.
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use unipc_core::Error;
@@ -10,7 +10,7 @@ use unipc_core::process::{Command, Pipeline};
 
 use crate::stream::adopt;
 use crate::wait::waiting;
-use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, options, output, store, switch};
+use crate::{Versioned, close, fd_of, guard, guard_new, guard_unit, initialise, input, invalid, options, output, store, switch};
 
 /// It is no child of ours, or somebody else has waited for it: the kernel does not tell us how it has ended.
 pub const UNIPC_EXIT_UNKNOWN: u32 = 0;
@@ -38,7 +38,7 @@ pub struct unipc_exit_status {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_exit_status {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_EXIT_STATUS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_EXIT_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `status` is NULL or valid for writes.
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn unipc_process_send_signal(process: *mut unipc_process, 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_process_fd(process: *const unipc_process) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.as_fd().as_raw_fd())
+    unsafe { fd_of(process, |process| process.0.as_fd()) }
 }
 
 /// Gives the pidfd away; the handle is gone. A child has to be waited for by the caller.
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn unipc_process_into_fd(process: *mut unipc_process) -> c
 /// Closes the handle; NULL is fine. Nothing is done to the process. A child that was not waited for is waited for by the library, when it starts or closes
 /// another.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `process` is NULL or a live handle that nobody uses any more.
@@ -222,7 +222,7 @@ pub struct unipc_command {
 // SAFETY: repr(C), begins with the size, made of integers and pointers that may be NULL; the padding at the end is the struct's own.
 unsafe impl Versioned for unipc_command {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_COMMAND_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_COMMAND_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `command` is NULL or valid for writes.
@@ -393,7 +393,7 @@ pub unsafe extern "C" fn unipc_pipeline_send_signal(pipeline: *mut unipc_pipelin
 
 /// Closes the handle; NULL is fine. Nothing is done to the programs; see unipc_process_close.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `pipeline` is NULL or a live handle that nobody uses any more.

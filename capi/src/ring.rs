@@ -1,12 +1,12 @@
 //! Many reads and writes at once: io_uring.
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use unipc_core::event::{Completion, Operation, Ring};
 
 use crate::wait::waiting;
-use crate::{bytes, close, guard, guard_new, guard_unit, input, invalid, output};
+use crate::{bytes, close, fd_of, guard, guard_new, guard_unit, input, invalid, output};
 
 /// what: reads up to `length` bytes, at least one or the end; `data` is not looked at.
 pub const UNIPC_RING_READ: u32 = 1;
@@ -190,12 +190,12 @@ pub unsafe extern "C" fn unipc_ring_cancel(ring: *mut unipc_ring, token: u64) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_ring_fd(ring: *const unipc_ring) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { ring.as_ref() }.map_or(-libc::EINVAL, |ring| ring.ring.as_fd().as_raw_fd())
+    unsafe { fd_of(ring, |ring| ring.ring.as_fd()) }
 }
 
 /// Closes the ring; NULL is fine. What is in flight is cancelled, and waited for: then the kernel touches no buffer any more.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `ring` is NULL or a live handle that nobody uses any more.

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 
 use unipc_core::Error;
 use unipc_core::message::{Seqpacket, SeqpacketListener, SeqpacketOptions};
@@ -15,8 +15,8 @@ use crate::socket::{unipc_credentials, unipc_unix_connect_options, unipc_unix_li
 use crate::stream::{UNIPC_SHUTDOWN_BOTH, UNIPC_SHUTDOWN_READ, UNIPC_SHUTDOWN_WRITE, adopt, new_pair};
 use crate::wait::waiting;
 use crate::{
-    Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options, store,
-    store_text, switch, text,
+    Versioned, buffer, bytes, close, fd_of, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options,
+    store, store_text, switch, text,
 };
 
 /// A Unix SEQPACKET connection: messages whose boundaries are kept, in order, both ways, and an end.
@@ -44,7 +44,7 @@ pub struct unipc_seqpacket_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_seqpacket_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SEQPACKET_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SEQPACKET_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -166,14 +166,14 @@ pub unsafe extern "C" fn unipc_seqpacket_listener_from_fd(fd: c_int, listener: *
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `listener` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_seqpacket_listener_fd(listener: *const unipc_seqpacket_listener) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of listener", listener) }.map(|listener| listener.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(listener, |listener| listener.0.as_fd()) }
 }
 
 /// Gives the descriptor away; the handle is gone. The path stays.
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn unipc_seqpacket_listener_into_fd(listener: *mut unipc_s
 
 /// Closes it; NULL is fine. The path that it published is removed, unless another socket has taken it.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `listener` is NULL or a live handle that nobody uses any more.
@@ -532,14 +532,14 @@ pub unsafe extern "C" fn unipc_seqpacket_from_fd(
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `seqpacket` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_seqpacket_fd(seqpacket: *const unipc_seqpacket) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of seqpacket socket", seqpacket) }.map(|seqpacket| seqpacket.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(seqpacket, |seqpacket| seqpacket.0.as_fd()) }
 }
 
 /// Gives the descriptor away; the handle is gone.
@@ -562,7 +562,7 @@ pub unsafe extern "C" fn unipc_seqpacket_into_fd(seqpacket: *mut unipc_seqpacket
 
 /// Closes it; NULL is fine.
 ///
-/// Threads: none may use the handle meanwhile. Since 0.1.
+/// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `seqpacket` is NULL or a live handle that nobody uses any more.

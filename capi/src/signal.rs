@@ -1,14 +1,14 @@
 //! Signals.
 
 use std::ffi::{c_char, c_int};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use unipc_core::Error;
 use unipc_core::event::signal::{self, Blocked, Received, Signals, Target};
 
 use crate::wait::waiting;
-use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, options, store, switch, text};
+use crate::{Versioned, close, fd_of, guard, guard_new, guard_unit, initialise, input, invalid, options, store, switch, text};
 
 /// What is known of a signal that was received. Begin with UNIPC_SIGNAL_INFO_INIT.
 #[repr(C)]
@@ -37,7 +37,7 @@ pub struct unipc_signal_info {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_signal_info {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_INFO_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_INFO_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `info` is NULL or valid for writes.
@@ -92,7 +92,7 @@ pub struct unipc_signals_options {
 // SAFETY: repr(C), begins with the size, made of integers; the padding at the end is the struct's own.
 unsafe impl Versioned for unipc_signals_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SIGNALS_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SIGNALS_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -170,13 +170,13 @@ pub unsafe extern "C" fn unipc_signals_receive(signals: *mut unipc_signals, time
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_signals_fd(signals: *const unipc_signals) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { signals.as_ref() }.map_or(-libc::EINVAL, |signals| signals.0.as_fd().as_raw_fd())
+    unsafe { fd_of(signals, |signals| signals.0.as_fd()) }
 }
 
 /// Takes the signals no longer; NULL is fine. After the last handle of a signal what was there before is restored: the handler, or the mask of
 /// the thread that opened it, if it is the one that closes. A blocked signal that is pending then is delivered.
 ///
-/// Threads: none may use the handle meanwhile. Fork: in the child, the child's own handlers are restored. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: in the child, the child's own handlers are restored. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `signals` is NULL or a live handle that nobody uses any more.
@@ -232,7 +232,7 @@ pub unsafe extern "C" fn unipc_signal_block_create(numbers: *const c_int, count:
 
 /// Lets the signals through again; what came meanwhile is delivered. NULL is fine. In another thread it changes no mask.
 ///
-/// Threads: the one that made it. Since 0.1.
+/// Threads: the one that made it. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `block` is NULL or a live handle that nobody uses any more.
@@ -364,7 +364,7 @@ pub struct unipc_signal_description {
 // SAFETY: repr(C), begins with the size, made of pointers that may be NULL and an integer; the padding at the end is the struct's own.
 unsafe impl Versioned for unipc_signal_description {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_DESCRIPTION_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SIGNAL_DESCRIPTION_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `description` is NULL or valid for writes.

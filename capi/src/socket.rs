@@ -1,7 +1,7 @@
 //! Unix and TCP sockets: listening, accepting, connecting, and who the peer is.
 
 use std::ffi::{c_char, c_int};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 
 use unipc_core::Error;
 use unipc_core::stream::{
@@ -12,8 +12,8 @@ use crate::error::{UNIPC_OFF, UNIPC_ON};
 use crate::stream::{adopt, unipc_stream};
 use crate::wait::waiting;
 use crate::{
-    Versioned, close, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options, store, store_text,
-    switch, text,
+    Versioned, close, fd_of, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options, store,
+    store_text, switch, text,
 };
 
 /// A socket that listens: Unix or TCP. A handle costs one descriptor. fork hands it on; several processes may accept from it.
@@ -36,7 +36,7 @@ pub struct unipc_unix_listen_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_unix_listen_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_UNIX_LISTEN_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_UNIX_LISTEN_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -61,7 +61,7 @@ pub struct unipc_unix_connect_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_unix_connect_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_UNIX_CONNECT_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_UNIX_CONNECT_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -112,8 +112,9 @@ pub unsafe extern "C" fn unipc_listener_open_unix(
 /// @param options  any_owner, wait_for_listener; NULL: listeners of oneself and root, that are there
 /// @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
 /// @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
-/// @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -ELOOP: a symbolic link; -EPERM: the listener is another user's; -EACCES; -EAGAIN,
-///                 -ETIMEDOUT: its queue is full; -ECANCELED: the bound stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
+/// @return         0; -ENOENT; -ECONNREFUSED: nobody listens; UNIPC_WRONG_KIND: no socket; -ELOOP: a symbolic link; -EPERM: the listener is another user's;
+///                 -EACCES; -EAGAIN, -ETIMEDOUT: its queue is full; -ETIMEDOUT: also if wait_for_listener and nobody came to listen; -ECANCELED: the bound
+///                 stop token; -ENAMETOOLONG; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See unix(7).
 ///
@@ -161,7 +162,7 @@ pub struct unipc_credentials {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_credentials {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_CREDENTIALS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_CREDENTIALS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `credentials` is NULL or valid for writes.
@@ -237,7 +238,7 @@ pub struct unipc_tcp_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_tcp_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_TCP_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_TCP_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -313,8 +314,8 @@ pub unsafe extern "C" fn unipc_listener_open_tcp(
 /// @param options  nodelay, keep_alive, family, wait_for_listener, resolve_on_thread; NULL: defaults
 /// @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
 /// @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
-/// @return         0; -ECONNREFUSED; -EADDRNOTAVAIL: an unknown name; -EHOSTUNREACH, -ENETUNREACH; -EAGAIN, -ETIMEDOUT; -ECANCELED: the bound stop
-///                 token; -EINVAL: NULL, port, family; -E2BIG, -EMFILE, -ENFILE
+/// @return         0; -ECONNREFUSED; -EADDRNOTAVAIL: an unknown name; -EHOSTUNREACH, -ENETUNREACH; -EAGAIN, -ETIMEDOUT: no answer; -ETIMEDOUT: also if
+///                 wait_for_listener and nobody came to listen; -ECANCELED: the bound stop token; -EINVAL: NULL, port, family; -E2BIG, -EMFILE, -ENFILE
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See tcp(7), getaddrinfo(3).
 ///
@@ -403,14 +404,14 @@ pub unsafe extern "C" fn unipc_listener_address(listener: *const unipc_listener,
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `listener` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_listener_fd(listener: *const unipc_listener) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of listener", listener) }.map(|listener| listener.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(listener, |listener| listener.0.as_fd()) }
 }
 
 /// Takes over a socket that listens, for instance from a service manager. It is taken over on success alone, and made close-on-exec. A blocking one
@@ -450,7 +451,7 @@ pub unsafe extern "C" fn unipc_listener_into_fd(listener: *mut unipc_listener) -
 
 /// Closes the listener; NULL is fine. The path that it published is removed, unless another socket has taken it.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no path. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `listener` is NULL or a live handle that nobody uses any more.

@@ -3,15 +3,15 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 
 use unipc_core::stream::{self, ByteStream, FifoOptions, FifoReader, FifoWriter};
 use unipc_core::{Error, Timeout, Wait, descriptor};
 
 use crate::wait::waiting;
 use crate::{
-    Versioned, buffer, bytes, close, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options, output,
-    store_text, switch, text,
+    Versioned, buffer, bytes, close, fd_of, guard, guard_new, guard_size, guard_unit, initialise, input, invalid, optional_text, options,
+    output, store_text, switch, text,
 };
 
 /// A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection. Order is kept, nothing is lost, boundaries are not kept.
@@ -34,7 +34,7 @@ pub struct unipc_pipe_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_pipe_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_PIPE_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_PIPE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -124,7 +124,7 @@ pub struct unipc_fifo_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_fifo_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_FIFO_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_FIFO_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -212,8 +212,8 @@ unsafe fn open_fifo(
 /// @param options  any_owner, keep_open, unpaired, capacity, wait_for_creator; NULL: defaults
 /// @param timeout  nanoseconds for a writer to open; UNIPC_FOREVER; zero or less never waits
 /// @param stream   receives the handle, or NULL on failure; close it with unipc_stream_close
-/// @return         0; -ENOENT; -EAGAIN, -ETIMEDOUT: no writer; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
-///                 -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no FIFO; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
+/// @return         0; -ENOENT: also when the wait for the creator is over; -EAGAIN, -ETIMEDOUT: no writer; -ECANCELED: the bound stop token; -EPERM: it
+///                 belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no FIFO; -EINVAL: NULL or empty; -E2BIG, -EMFILE, -ENFILE
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See fifo(7).
 ///
@@ -610,14 +610,14 @@ pub unsafe extern "C" fn unipc_stream_peer_address(stream: *const unipc_stream, 
 ///
 /// @return  the descriptor; -EINVAL: NULL
 ///
-/// Threads: any. Signal-safe: no. Since 0.1.
+/// Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `stream` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_stream_fd(stream: *const unipc_stream) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { input("get descriptor of stream", stream) }.map(|stream| stream.0.as_fd().as_raw_fd()))
+    unsafe { fd_of(stream, |stream| stream.0.as_fd()) }
 }
 
 /// Takes over a descriptor from elsewhere, gives it back if it is refused.
@@ -669,7 +669,7 @@ pub unsafe extern "C" fn unipc_stream_into_fd(stream: *mut unipc_stream) -> c_in
 
 /// Closes the stream; NULL is fine.
 ///
-/// Threads: none may use the handle meanwhile. Fork: the other process's copy stays open. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: the other process's copy stays open. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `stream` is NULL or a live handle that nobody uses any more.

@@ -83,7 +83,7 @@ pub struct unipc_mutex_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_mutex_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_MUTEX_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_MUTEX_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -247,7 +247,7 @@ pub struct unipc_semaphore_options {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_semaphore_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SEMAPHORE_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SEMAPHORE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -394,7 +394,7 @@ pub struct unipc_posix_semaphore_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_posix_semaphore_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -459,8 +459,9 @@ pub unsafe extern "C" fn unipc_posix_semaphore_create(
 /// @param name       at most 251 bytes; the leading slash is optional, no other is allowed
 /// @param options    any_owner, wait_for_creator; NULL: fail at once, and only for objects of oneself and root
 /// @param semaphore  receives the handle, or NULL on failure; close it with unipc_posix_semaphore_close
-/// @return           0; -ENOENT; -EPERM: it belongs to another user; -EACCES; -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file;
-///                   UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL, -ENAMETOOLONG, -E2BIG, -EMFILE, -ENFILE, -ENOMEM
+/// @return           0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user; -EACCES;
+///                   -ELOOP: a symbolic link; UNIPC_WRONG_KIND: no regular file; UNIPC_WRONG_SIZE: no semaphore of this C library; -EINVAL, -ENAMETOOLONG,
+///                   -E2BIG, -EMFILE, -ENFILE, -ENOMEM
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See sem_open(3).
 ///
@@ -478,7 +479,7 @@ pub unsafe extern "C" fn unipc_posix_semaphore_open(
 
 /// Opens a named semaphore, or creates it if there is none. The value counts only for the one who creates.
 ///
-/// @return  as unipc_posix_semaphore_open and unipc_posix_semaphore_create, but for -ENOENT and -EEXIST
+/// @return  as unipc_posix_semaphore_open and unipc_posix_semaphore_create, but for -ENOENT, -EEXIST and -ECANCELED: it never waits
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See sem_open(3).
 ///
@@ -529,7 +530,7 @@ pub struct unipc_posix_semaphore_status {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_posix_semaphore_status {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_STATUS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_POSIX_SEMAPHORE_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `status` is NULL or valid for writes.
@@ -644,7 +645,7 @@ pub unsafe extern "C" fn unipc_posix_semaphore_value(semaphore: *const unipc_pos
 
 /// Closes the handle; NULL is fine. A temporary semaphore loses its name when its creator closes.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Since 0.1. See sem_close(3).
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes no name. Signal-safe: no. Since 0.1. See sem_close(3).
 ///
 /// # Safety
 /// `semaphore` is NULL or a live handle that nobody uses any more.

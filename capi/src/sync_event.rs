@@ -48,7 +48,7 @@ unsafe fn event<'a>(operation: &'static str, event: *const unipc_event) -> Resul
     unsafe { in_place(operation, event) }
 }
 
-/// Sets struct_size and zeroes the rest, as UNIPC_EVENT_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_EVENT_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.

@@ -78,7 +78,7 @@ pub struct unipc_sysv_queue_options {
 // SAFETY: repr(C), begins with the size, made of integers and a pointer that may be NULL.
 unsafe impl Versioned for unipc_sysv_queue_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -127,7 +127,7 @@ pub struct unipc_sysv_queue_status {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_sysv_queue_status {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_STATUS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_QUEUE_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `status` is NULL or valid for writes.
@@ -205,7 +205,8 @@ pub unsafe extern "C" fn unipc_sysv_queue_create_private(
 /// @param key      not 0; unipc_sysv_key makes one of a path
 /// @param options  any_owner, wait_for_creator; NULL: defaults
 /// @param queue    receives the handle, or NULL on failure; close it with unipc_sysv_queue_close
-/// @return         0; -ENOENT; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
+/// @return         0; -ENOENT: also when the wait for the creator is over; -ECANCELED: the bound stop token; -EPERM: it belongs to another user, or was
+///                 made by one; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See msgget(2).
 ///
@@ -224,7 +225,7 @@ pub unsafe extern "C" fn unipc_sysv_queue_open(
 
 /// Opens a System V message queue, or creates it if there is none. The limit counts only for the one who creates.
 ///
-/// @return  as unipc_sysv_queue_open and unipc_sysv_queue_create, but for -ENOENT and -EEXIST
+/// @return  as unipc_sysv_queue_open and unipc_sysv_queue_create, but for -ENOENT, -EEXIST and -ECANCELED: it never waits
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See msgget(2).
 ///
@@ -459,7 +460,7 @@ pub unsafe extern "C" fn unipc_sysv_queue_set_mode(queue: *mut unipc_sysv_queue,
 
 /// Closes the handle; NULL is fine. A temporary queue is removed when its creator closes.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `queue` is NULL or a live handle that nobody uses any more.

@@ -59,7 +59,7 @@ pub struct unipc_sysv_semaphores_options {
 // SAFETY: repr(C), begins with the size, made of integers and pointers that may be NULL.
 unsafe impl Versioned for unipc_sysv_semaphores_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -98,7 +98,7 @@ pub struct unipc_sysv_semaphores_status {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_sysv_semaphores_status {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_STATUS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_SYSV_SEMAPHORES_STATUS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `status` is NULL or valid for writes.
@@ -198,8 +198,9 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_create_private(
 /// @param key      not 0; unipc_sysv_key makes one of a path
 /// @param options  count, any_owner, wait_for_creator; NULL: defaults
 /// @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
-/// @return         0; -ENOENT: none, or its creator has not given it its values yet; -EPERM: it belongs to another user, or was made by one;
-///                 UNIPC_WRONG_SIZE: it has fewer than count; -EINVAL: NULL, the key 0; -EACCES, -E2BIG
+/// @return         0; -ENOENT: none, or its creator has not given it its values yet, also when the wait for the creator is over; -ECANCELED: the bound
+///                 stop token; -EPERM: it belongs to another user, or was made by one; UNIPC_WRONG_SIZE: it has fewer than count; -EINVAL: NULL, the
+///                 key 0; -EACCES, -E2BIG
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See semget(2).
 ///
@@ -219,8 +220,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_open(
 /// Opens a set of System V semaphores, or creates it if there is none. The values count only for the one who creates.
 /// A set whose creator was killed before it had its values is removed and made anew.
 ///
-/// @return  as unipc_sysv_semaphores_open and unipc_sysv_semaphores_create, but for -ENOENT and -EEXIST; -EBUSY: a creator that lives does not finish, for a second or
-///          as long as wait_for_creator says
+/// @return  as unipc_sysv_semaphores_open and unipc_sysv_semaphores_create, but for -ENOENT and -EEXIST; -EBUSY: a creator that lives does not finish, for
+///          a second or as long as wait_for_creator says
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See semget(2).
 ///
@@ -242,7 +243,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_open_or_create(
 /// @param id       what unipc_sysv_semaphores_id gave there
 /// @param options  count, any_owner; NULL: defaults
 /// @param set      receives the handle, or NULL on failure; close it with unipc_sysv_semaphores_close
-/// @return         0; -EIDRM: there is none; -ENOENT, UNIPC_WRONG_SIZE as unipc_sysv_semaphores_open; -EPERM: it belongs to another user, or was made by one; -EINVAL: NULL; -EACCES, -E2BIG
+/// @return         0; -EIDRM: there is none; -ENOENT: its creator has not given it its values yet; UNIPC_WRONG_SIZE: it has fewer than count; -EPERM: it
+///                 belongs to another user, or was made by one; -EINVAL: NULL; -EACCES, -E2BIG
 ///
 /// Threads: any. Signal-safe: no. Since 0.1.
 ///
@@ -614,7 +616,7 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_set_owner(set: *mut unipc_sysv_se
 
 /// Closes the handle; NULL is fine. A temporary set is removed when its creator closes.
 ///
-/// Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. What the process has to undo stays to be undone. Since 0.1.
+/// Threads: none may use the handle meanwhile. Fork: closing in a child removes nothing. What the process has to undo stays to be undone. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `set` is NULL or a live handle that nobody uses any more.

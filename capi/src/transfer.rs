@@ -49,7 +49,7 @@ pub struct unipc_transfer_options {
 // SAFETY: repr(C), begins with the size, made of integers; the padding at the end is the struct's own.
 unsafe impl Versioned for unipc_transfer_options {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_OPTIONS_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_OPTIONS_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `options` is NULL or valid for writes.
@@ -76,7 +76,7 @@ pub struct unipc_transfer_result {
 // SAFETY: repr(C), begins with the size, made of integers.
 unsafe impl Versioned for unipc_transfer_result {}
 
-/// Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_RESULT_INIT does. Since 0.1.
+/// Sets struct_size and zeroes the rest, as UNIPC_TRANSFER_RESULT_INIT does. Threads: any. Signal-safe: yes. Since 0.1.
 ///
 /// # Safety
 /// `result` is NULL or valid for writes.

@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::ffi::c_int;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use unipc_core::{Stop, Timeout, Wait};
 
-use crate::{close, guard_new, guard_unit, input};
+use crate::{close, fd_of, guard_new, guard_unit, input};
 
 thread_local! {
     static BOUND: RefCell<Option<Stop>> = const { RefCell::new(None) };
@@ -136,12 +136,12 @@ pub unsafe extern "C" fn unipc_stop_bind(stop: *const unipc_stop) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_stop_fd(stop: *const unipc_stop) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { stop.as_ref() }.map_or(-libc::EINVAL, |stop| stop.0.as_fd().as_raw_fd())
+    unsafe { fd_of(stop, |stop| stop.0.as_fd()) }
 }
 
 /// Closes the handle; NULL is fine. A thread that has bound the token keeps it alive.
 ///
-/// A signal handler must not use the handle any more. Threads: none may use the handle meanwhile. Since 0.1.
+/// A signal handler must not use the handle any more. Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
 /// # Safety
 /// `stop` is NULL or a live handle that nobody uses any more.

@@ -3,6 +3,7 @@
 //! The header is read from top to bottom as a manual, so cbindgen runs once per module, in the order of the shapes, and the parts are joined
 //! here. `UNIPC_BLESS=1 cargo test -p unipc-capi --test header` writes the file.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -261,4 +262,120 @@ fn every_module_is_in_the_header() {
         let name = entry.expect("the sources are readable").file_name().into_string().expect("names are UTF-8");
         assert!(name == "lib.rs" || PARTS.iter().any(|(file, _)| *file == name), "{name} is in no part of the header");
     }
+}
+
+/// A function of the header.
+struct Function {
+    name: String,
+    comment: String,
+    declaration: String,
+}
+
+fn functions(header: &str) -> Vec<Function> {
+    let mut found = Vec::new();
+    let mut lines = header.lines();
+    while let Some(first) = lines.next() {
+        let Some(text) = first.strip_prefix("/**") else { continue };
+        let mut comment = text.trim_end_matches("*/").to_owned();
+        if !first.ends_with("*/") {
+            for line in lines.by_ref().take_while(|line| !line.ends_with("*/")) {
+                comment.push('\n');
+                comment.push_str(line.trim_start_matches([' ', '*']).trim_end());
+            }
+        }
+        let mut declaration = String::new();
+        for line in lines.by_ref().take_while(|line| !line.is_empty() && !line.starts_with(['#', '}']) && !line.ends_with('{')) {
+            declaration.push_str(line);
+            if line.ends_with(';') {
+                break;
+            }
+        }
+        let Some((head, _)) = declaration.split_once('(').filter(|_| !declaration.starts_with("typedef")) else { continue };
+        let name = head.rsplit([' ', '*']).next().expect("a declaration has a name").to_owned();
+        found.push(Function { name, comment, declaration });
+    }
+    found
+}
+
+/// What a function's comment says that it returns.
+fn returned(function: &Function) -> &str {
+    let Some((_, text)) = function.comment.split_once("@return") else { return "" };
+    text.split("\n\n").next().unwrap_or(text)
+}
+
+/// The negative results that a comment lists, with those of the functions that it refers to ("as unipc_x and unipc_y, but for -EEXIST").
+fn results(functions: &[Function], function: &Function, depth: usize) -> BTreeSet<String> {
+    assert!(depth < 8, "{} refers to itself", function.name);
+    let codes = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !['_', '-'].contains(&letter));
+        words.filter(|word| word.starts_with("-E") || word.starts_with("UNIPC_")).map(str::to_owned).collect()
+    };
+    let text = returned(function).replace('\n', " ");
+    let without = text.split_once("but for ").map(|(_, rest)| codes(rest.split([';', ':']).next().unwrap_or(rest))).unwrap_or_default();
+    let mut all = codes(&text);
+    for part in text.split(';').map(str::trim_start) {
+        let refers = part.starts_with("as ") || part.contains(" as unipc_");
+        let named =
+            part.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| refers && word.starts_with("unipc_"));
+        for other in named.filter_map(|name| functions.iter().find(|other| other.name == name && name != function.name)) {
+            all.extend(results(functions, other, depth + 1));
+        }
+    }
+    all.difference(&without).cloned().collect()
+}
+
+#[test]
+fn every_comment_says_what_holds_for_all() {
+    let header = header();
+    let functions = functions(&header);
+    assert!(functions.len() > 300, "only {} functions were found", functions.len());
+    let waits_for_creator: Vec<String> = structs(&header)
+        .into_iter()
+        .filter(|found| found.fields.iter().any(|field| field.ends_with(" wait_for_creator")))
+        .map(|found| found.name)
+        .collect();
+    let mut missing = String::new();
+    for function in &functions {
+        let (name, declaration) = (function.name.as_str(), function.declaration.as_str());
+        let listed = results(&functions, function, 0);
+        let mut require = |holds: bool, what: &str| {
+            if !holds {
+                writeln!(missing, "{name}: {what}").unwrap();
+            }
+        };
+        for word in ["Threads:", "Signal-safe:", "Since 0.1."] {
+            require(function.comment.contains(word), word);
+        }
+        if name.ends_with("_close") {
+            require(function.comment.contains("Signal-safe: no"), "closing frees memory");
+        }
+        if name.ends_with("_fd")
+            && declaration.contains("(const ")
+            && !function.comment.contains("caller's")
+            && name != "unipc_file_follower_fd"
+        {
+            require(function.comment.contains("Signal-safe: yes"), "a handle's descriptor can be had in a signal handler");
+        }
+        if declaration.contains("int64_t timeout") {
+            for code in ["-EAGAIN", "-ETIMEDOUT", "-ECANCELED"] {
+                require(listed.contains(code), code);
+            }
+        }
+        let opens = waits_for_creator.iter().any(|options| declaration.contains(&format!("const {options} *")));
+        if opens && !["_create", "_open_id", "_from_fd", "_sysv_id"].iter().any(|part| name.contains(part) && !name.contains("or_create")) {
+            require(
+                listed.contains("-ECANCELED") || returned(function).contains("it never waits"),
+                "-ECANCELED, from waiting for the creator",
+            );
+        }
+        if declaration.contains("_options *options") && !name.ends_with("_init") {
+            require(listed.contains("-E2BIG"), "-E2BIG");
+        }
+        let speaks_for_itself = ["unipc_error_text", "unipc_error_print", "unipc_stop_bind"].contains(&name);
+        if declaration.contains('*') && !declaration.starts_with("void") && !declaration.starts_with("const char") && !speaks_for_itself {
+            let has_codes = ["int ", "int64_t ", "ptrdiff_t "].iter().any(|kind| declaration.starts_with(kind));
+            require(!has_codes || listed.contains("-EINVAL"), "-EINVAL for NULL");
+        }
+    }
+    assert!(missing.is_empty(), "the comments lack:\n{missing}");
 }
