@@ -103,6 +103,16 @@ def test_objects_keep_each_other_out(stack: ExitStack, path: Path, kind: Kind) -
     assert not opened(stack, path, kind).try_lock()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_held_is_not_locked(stack: ExitStack, path: Path, kind: Kind) -> None:
+    lock = opened(stack, path, kind)
+    for call in (lock.upgrade, lock.downgrade):
+        with pytest.raises(PermissionError):
+            call()
+    lock.unlock()
+    assert plain_gets(path, kind)
+
+
 @pytest.mark.parametrize("kind", ["ofd", "record"])
 def test_ranges(stack: ExitStack, path: Path, kind: Kind) -> None:
     lock = opened(stack, path, kind)

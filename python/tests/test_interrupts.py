@@ -183,6 +183,14 @@ def _locked_file(stack: ExitStack, path: Path, kind: Literal["ofd", "flock"]) ->
     return other
 
 
+def _shared_file(stack: ExitStack, path: Path) -> unipc.FileLock:
+    holder, other = unipc.FileLock(path), unipc.FileLock(path)
+    for lock in (holder, other):
+        stack.callback(lock.close)
+        lock.lock(shared=True)
+    return other
+
+
 def _unwritable(stack: ExitStack) -> Callable[[], object]:
     framed = _framed(stack)
     try:
@@ -330,7 +338,7 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "open a System V queue": lambda stack, path: lambda: unipc.SysvQueue.open(0x7FFFFFFF, wait_for_creator=None),
     "lock a file": lambda stack, path: lambda lock=_locked_file(stack, path, "ofd"): lock.lock(),
     "with a locked file": lambda stack, path: lambda lock=_locked_file(stack, path, "flock"): lock.__enter__(),
-    "upgrade a file lock": lambda stack, path: lambda lock=_locked_file(stack, path, "ofd"): lock.upgrade(),
+    "upgrade a file lock": lambda stack, path: lambda lock=_shared_file(stack, path): lock.upgrade(),
     "append a record": lambda stack, path: lambda held=_locked_file(stack, path, "flock"): unipc.append_record(path, b"x"),
     "receive from a file": lambda stack, path: lambda follower=_follower(stack, path): follower.receive(),
     "receive_event from a file": lambda stack, path: lambda follower=_follower(stack, path): follower.receive_event(),
