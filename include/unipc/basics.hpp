@@ -77,9 +77,13 @@ struct just_met {};
 /// alone knows no more than the code.
 class error : public std::system_error {
 public:
-  explicit error(std::error_code code) : std::system_error(code), text_(code.message()) {}
-  error(std::error_code code, detail::just_met) : std::system_error(code), text_(describe(code)) {}
+  explicit error(std::error_code code, std::size_t transferred = 0)
+      : std::system_error(code), text_(code.message()), transferred_(transferred) {}
+  error(std::error_code code, detail::just_met, std::size_t transferred = 0)
+      : std::system_error(code), text_(describe(code)), transferred_(transferred) {}
   const char *what() const noexcept override { return text_.what(); }
+  /// How many bytes had gone through before it failed: of read_exact, write_all, send_fds on a stream, and transfer.
+  std::size_t transferred() const noexcept { return transferred_; }
 
 private:
   // The detail is kept per thread for the last failure, so this has to be asked before anything else is called.
@@ -90,7 +94,20 @@ private:
     return text;
   }
   std::runtime_error text_;  // copies of an exception must not throw; those of this type do not
+  std::size_t transferred_;
 };
+#ifdef UNIPC_HPP_THROWS
+static_assert(std::is_nothrow_copy_constructible_v<error>, "a copy of what is thrown must not throw");
+#endif
+
+/// The name of a code: "EAGAIN", "UNIPC_END"; "success" for none, "unknown" for another library's.
+inline const char *error_name(std::error_code code) noexcept {
+  if (code.category() == category()) return unipc_error_name(code.value());
+  bool is_errno = code.category() == std::generic_category() || code.category() == std::system_category();
+  return is_errno ? unipc_error_name(-code.value()) : "unknown";
+}
+/// The version of the library that is running, "0.1.0".
+inline const char *version() noexcept { return unipc_version(); }
 
 // ---- Arguments -----------------------------------------------------------------------------------------------------------------------
 
@@ -117,15 +134,24 @@ private:
   std::int64_t nanoseconds_;
 };
 
-/// A name or a path. A string with a zero byte inside becomes the empty name, which every call refuses, never a shorter name.
+/// A name or a path: a string literal, std::string, std::string_view (which is copied, for the zero at its end), std::filesystem::path. One with a zero
+/// byte inside becomes the empty name, which every call refuses, never a shorter name.
 class name {
 public:
   name(std::nullptr_t) noexcept : text_(nullptr) {}
   name(const char *text) noexcept : text_(text) {}
-  name(const std::string &text) noexcept : text_(text.find('\0') == std::string::npos ? text.c_str() : "") {}
+  name(const std::string &text) noexcept : text_(checked(text)) {}
+  name(std::string_view text) : copy_(text), text_(checked(copy_)) {}
+  /// A path, or whatever else is a string natively.
+  template <class Path, std::enable_if_t<std::is_same_v<decltype(std::declval<const Path &>().native()), const std::string &>, int> = 0>
+  name(const Path &path) noexcept : text_(checked(path.native())) {}
+  name(const name &) = delete;
+  name &operator=(const name &) = delete;
   const char *c_str() const noexcept { return text_; }
 
 private:
+  static const char *checked(const std::string &text) noexcept { return text.find('\0') == std::string::npos ? text.c_str() : ""; }
+  std::string copy_;
   const char *text_;
 };
 
@@ -136,6 +162,10 @@ template <class T>
 struct is_byte_container<T, std::void_t<decltype(std::declval<T &>().data()), decltype(std::declval<T &>().size())>>
     : std::bool_constant<std::is_class_v<std::remove_cv_t<T>> && sizeof(*std::declval<T &>().data()) == 1 &&
                          std::is_trivially_copyable_v<std::remove_pointer_t<decltype(std::declval<T &>().data())>>> {};
+
+/// What an array of is bytes, and no text.
+template <class T>
+struct is_byte : std::bool_constant<std::is_same_v<T, unsigned char> || std::is_same_v<T, signed char> || std::is_same_v<T, std::byte>> {};
 
 template <class T>
 struct sized : T {
@@ -167,7 +197,33 @@ std::vector<std::uint32_t> groups_of(Fill fill, std::error_code &code) {
   if (!succeeded(count, code)) groups.clear();
   return groups;
 }
+/// The rest of a time that several waits share.
+class countdown {
+public:
+  explicit countdown(timeout limit) noexcept : limit_(limit), start_(clock::now()) {}
+  /// Once there was time, running out of it is a timeout, and not a wait of zero.
+  timeout rest() const noexcept {
+    if (limit_.nanoseconds() == UNIPC_FOREVER || limit_.nanoseconds() <= 0) return limit_;
+    auto rest = std::chrono::nanoseconds(limit_.nanoseconds()) - (clock::now() - start_);
+    return rest > std::chrono::nanoseconds(1) ? rest : std::chrono::nanoseconds(1);
+  }
+  bool never_waits() const noexcept { return limit_.nanoseconds() <= 0; }
+
+private:
+  using clock = std::chrono::steady_clock;
+  timeout limit_;
+  clock::time_point start_;
+};
+
 #ifdef UNIPC_HPP_THROWS
+/// Calls with an error_code, and throws what it reports, with how much had gone through.
+template <class Call>
+std::size_t throwing_count(Call call) {
+  std::error_code code;
+  std::size_t transferred = call(code);
+  if (code) throw error(code, just_met{}, transferred);
+  return transferred;
+}
 /// Calls with an error_code, and throws what it reports.
 template <class Call>
 auto throwing(Call call) -> decltype(call(std::declval<std::error_code &>())) {
@@ -220,19 +276,31 @@ struct bytes : unipc_bytes {
   /// A string literal, without the zero at its end.
   template <std::size_t N>
   constexpr bytes(const char (&text)[N]) noexcept : unipc_bytes{text, N - 1} {}
-  /// How much of an array is meant is not known.
+  /// An array of bytes, the whole of it.
+  template <class T, std::size_t N, std::enable_if_t<detail::is_byte<T>::value, int> = 0>
+  constexpr bytes(const T (&array)[N]) noexcept : unipc_bytes{array, N} {}
+  /// How much of an array of characters is meant is not known.
   template <std::size_t N>
   bytes(char (&)[N]) = delete;
 };
 
-/// Bytes to be filled.
+/// Bytes to be filled: a pointer and a length, an array, a container of bytes in its present size, or a view of them such as std::span.
 struct buffer : unipc_buffer {
   constexpr buffer(void *start, std::size_t size) noexcept : unipc_buffer{start, size} {}
+  template <class T, std::size_t N, std::enable_if_t<std::is_same_v<T, char> || detail::is_byte<T>::value, int> = 0>
+  constexpr buffer(T (&array)[N]) noexcept : unipc_buffer{array, N} {}
+  /// What lets its bytes be changed though it is const itself owns none: it may be a temporary.
+  template <class View, std::enable_if_t<detail::is_byte_container<const View>::value &&
+                                             !std::is_const_v<std::remove_pointer_t<decltype(std::declval<const View &>().data())>>,
+                                         int> = 0>
+  constexpr buffer(const View &view) noexcept : unipc_buffer{view.data(), view.size()} {}
   template <class Container, std::enable_if_t<detail::is_byte_container<Container>::value &&
                                                   !std::is_const_v<std::remove_pointer_t<decltype(std::declval<Container &>().data())>>,
                                               int> = 0>
   constexpr buffer(Container &container) noexcept : unipc_buffer{container.data(), container.size()} {}
 };
+
+static_assert(sizeof(bytes) == sizeof(unipc_bytes) && sizeof(buffer) == sizeof(unipc_buffer), "an array of the one is one of the other");
 
 // The options of unipc.h, born with their size set and every field at its default.
 using pipe_options = detail::sized<unipc_pipe_options>;
@@ -291,6 +359,22 @@ public:
   }
 #endif
 };
+
+/// Takes a copy of another process's descriptor, which is the caller's; -1 in failure. See unipc_descriptor_take.
+inline int take_descriptor(int pidfd, int number, std::error_code &code) noexcept {
+  int fd = unipc_descriptor_take(pidfd, number);
+  return detail::succeeded(fd, code) ? fd : -1;
+}
+/// SIGPIPE is ignored from now on, in the whole program.
+inline void ignore_sigpipe(std::error_code &code) noexcept { detail::succeeded(unipc_ignore_sigpipe(), code); }
+#ifdef UNIPC_HPP_THROWS
+inline int take_descriptor(int pidfd, int number) {
+  return detail::throwing([&](std::error_code &code) { return take_descriptor(pidfd, number, code); });
+}
+inline void ignore_sigpipe() {
+  detail::throwing([](std::error_code &code) { ignore_sigpipe(code); });
+}
+#endif
 
 }  // namespace unipc
 

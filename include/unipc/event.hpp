@@ -42,6 +42,12 @@ public:
     detail::succeeded(unipc_eventfd_take(raw_, limit.nanoseconds(), &value), code);
     return value;
   }
+  /// What it has at this moment; nothing is taken.
+  std::uint64_t value(std::error_code &code) const noexcept {
+    std::uint64_t value = 0;
+    detail::succeeded(unipc_eventfd_value(raw_, &value), code);
+    return value;
+  }
   /// Readable while the counter is not 0.
   int fd() const noexcept { return unipc_eventfd_fd(raw_); }
   /// The descriptor, now the caller's; the handle is gone.
@@ -64,10 +70,19 @@ public:
   std::uint64_t take(timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return take(limit, code); });
   }
+  std::uint64_t value() const {
+    return detail::throwing([&](std::error_code &code) { return value(code); });
+  }
   int into_fd() {
     return detail::throwing([&](std::error_code &code) { return into_fd(code); });
   }
 #endif
+};
+
+/// When a timer will expire; zero is never.
+struct timer_state {
+  std::chrono::nanoseconds remaining{0};
+  std::chrono::nanoseconds interval{0};
 };
 
 /// A timer that is a descriptor. Times that are not positive expire at once; an interval of zero is none.
@@ -100,6 +115,17 @@ public:
     detail::succeeded(unipc_timer_wait(raw_, limit.nanoseconds(), &expirations), code);
     return expirations;
   }
+  timer_state state(std::error_code &code) const noexcept {
+    std::int64_t remaining = 0, interval = 0;
+    detail::succeeded(unipc_timer_state(raw_, &remaining, &interval), code);
+    return {std::chrono::nanoseconds(remaining), std::chrono::nanoseconds(interval)};
+  }
+  /// The descriptor, now the caller's; the handle is gone.
+  int into_fd(std::error_code &code) noexcept {
+    int fd = unipc_timer_into_fd(raw_);
+    if (detail::succeeded(fd, code)) raw_ = nullptr;
+    return fd;
+  }
   /// The time by its clock.
   std::chrono::nanoseconds now() const noexcept { return std::chrono::nanoseconds(unipc_timer_now(raw_)); }
   /// Readable while there is an expiration that nobody took.
@@ -123,6 +149,12 @@ public:
   }
   std::uint64_t wait(timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return wait(limit, code); });
+  }
+  timer_state state() const {
+    return detail::throwing([&](std::error_code &code) { return state(code); });
+  }
+  int into_fd() {
+    return detail::throwing([&](std::error_code &code) { return into_fd(code); });
   }
 #endif
 };
@@ -155,10 +187,59 @@ public:
 #endif
 };
 
+/// Holds signals back in the thread that made it, until its end, in the same thread; so it does not travel.
+class signal_block : public detail::handle<unipc_signal_block, unipc_signal_block_close> {
+public:
+  using handle::handle;
+
+  static signal_block create(std::initializer_list<int> numbers, std::error_code &code) noexcept {
+    unipc_signal_block *raw = nullptr;
+    detail::succeeded(unipc_signal_block_create(numbers.begin(), numbers.size(), &raw), code);
+    return signal_block(raw);
+  }
+#ifdef UNIPC_HPP_THROWS
+  static signal_block create(std::initializer_list<int> numbers) {
+    return detail::throwing([&](std::error_code &code) { return create(numbers, code); });
+  }
+#endif
+};
+
+/// Waits for one of these signals, which the caller has blocked (signal_block), without a handle.
+inline signal_info take_signal(std::initializer_list<int> numbers, timeout limit, std::error_code &code) noexcept {
+  signal_info info;
+  detail::succeeded(unipc_signal_take(numbers.begin(), numbers.size(), limit.nanoseconds(), &info), code);
+  return info;
+}
 inline void send_signal(int pid, int signal, std::error_code &code) noexcept { detail::succeeded(unipc_signal_send(pid, signal), code); }
+/// To every process of a group; 0 is the caller's own.
+inline void send_signal_to_group(int group, int signal, std::error_code &code) noexcept {
+  detail::succeeded(unipc_signal_send_group(group, signal), code);
+}
+inline void send_signal_to_thread(int pid, int thread, int signal, std::error_code &code) noexcept {
+  detail::succeeded(unipc_signal_send_thread(pid, thread, signal), code);
+}
+inline void send_signal_by_pidfd(int pidfd, int signal, std::error_code &code) noexcept {
+  detail::succeeded(unipc_signal_send_pidfd(pidfd, signal), code);
+}
 /// With a value. Real-time signals queue.
 inline void queue_signal(int pid, int signal, int value, std::error_code &code) noexcept {
   detail::succeeded(unipc_signal_queue(pid, signal, value), code);
+}
+inline void queue_signal_to_thread(int pid, int thread, int signal, int value, std::error_code &code) noexcept {
+  detail::succeeded(unipc_signal_queue_thread(pid, thread, signal, value), code);
+}
+inline void queue_signal_by_pidfd(int pidfd, int signal, int value, std::error_code &code) noexcept {
+  detail::succeeded(unipc_signal_queue_pidfd(pidfd, signal, value), code);
+}
+/// What a signal is. The texts live as long as the program.
+inline signal_description describe_signal(int number, std::error_code &code) noexcept {
+  signal_description found;
+  detail::succeeded(unipc_signal_describe(number, &found), code);
+  return found;
+}
+/// The number of "SIGTERM", "TERM", "term", "15", "SIGRTMIN+3".
+inline int signal_number(const name &text, std::error_code &code) noexcept {
+  return static_cast<int>(detail::count(unipc_signal_number(text.c_str()), code));
 }
 
 class command;
@@ -193,6 +274,12 @@ public:
     return status;
   }
   void send_signal(int signal, std::error_code &code) noexcept { detail::succeeded(unipc_process_send_signal(raw_, signal), code); }
+  /// The pidfd, now the caller's; the handle is gone. A child has to be waited for by the caller.
+  int into_fd(std::error_code &code) noexcept {
+    int fd = unipc_process_into_fd(raw_);
+    if (detail::succeeded(fd, code)) raw_ = nullptr;
+    return fd;
+  }
   /// Readable when the process has ended.
   int fd() const noexcept { return unipc_process_fd(raw_); }
 
@@ -215,6 +302,9 @@ public:
   }
   void send_signal(int signal) {
     detail::throwing([&](std::error_code &code) { send_signal(signal, code); });
+  }
+  int into_fd() {
+    return detail::throwing([&](std::error_code &code) { return into_fd(code); });
   }
 #endif
 };
@@ -286,6 +376,30 @@ inline void send_signal(int pid, int signal) {
 }
 inline void queue_signal(int pid, int signal, int value) {
   detail::throwing([&](std::error_code &code) { queue_signal(pid, signal, value, code); });
+}
+inline signal_info take_signal(std::initializer_list<int> numbers, timeout limit = forever) {
+  return detail::throwing([&](std::error_code &code) { return take_signal(numbers, limit, code); });
+}
+inline void send_signal_to_group(int group, int signal) {
+  detail::throwing([&](std::error_code &code) { send_signal_to_group(group, signal, code); });
+}
+inline void send_signal_to_thread(int pid, int thread, int signal) {
+  detail::throwing([&](std::error_code &code) { send_signal_to_thread(pid, thread, signal, code); });
+}
+inline void send_signal_by_pidfd(int pidfd, int signal) {
+  detail::throwing([&](std::error_code &code) { send_signal_by_pidfd(pidfd, signal, code); });
+}
+inline void queue_signal_to_thread(int pid, int thread, int signal, int value) {
+  detail::throwing([&](std::error_code &code) { queue_signal_to_thread(pid, thread, signal, value, code); });
+}
+inline void queue_signal_by_pidfd(int pidfd, int signal, int value) {
+  detail::throwing([&](std::error_code &code) { queue_signal_by_pidfd(pidfd, signal, value, code); });
+}
+inline signal_description describe_signal(int number) {
+  return detail::throwing([&](std::error_code &code) { return describe_signal(number, code); });
+}
+inline int signal_number(const name &text) {
+  return detail::throwing([&](std::error_code &code) { return signal_number(text, code); });
 }
 #endif
 

@@ -20,10 +20,10 @@ class file_lock : public detail::handle<unipc_file_lock, unipc_file_lock_close> 
 public:
   using handle::handle;
 
-  static file_lock open(name path, const file_lock_options &options, std::error_code &code) noexcept {
+  static file_lock open(const name &path, const file_lock_options &options, std::error_code &code) noexcept {
     return made([&](unipc_file_lock **raw) { return unipc_file_lock_open(path.c_str(), &options, raw); }, code);
   }
-  static file_lock open_or_create(name path, const file_lock_options &options, std::error_code &code) noexcept {
+  static file_lock open_or_create(const name &path, const file_lock_options &options, std::error_code &code) noexcept {
     return made([&](unipc_file_lock **raw) { return unipc_file_lock_open_or_create(path.c_str(), &options, raw); }, code);
   }
   /// The kind is UNIPC_FILE_LOCK_OFD, UNIPC_FILE_LOCK_FLOCK or UNIPC_FILE_LOCK_RECORD.
@@ -67,10 +67,10 @@ public:
   }
 
 #ifdef UNIPC_HPP_THROWS
-  static file_lock open(name path, const file_lock_options &options = {}) {
+  static file_lock open(const name &path, const file_lock_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open(path, options, code); });
   }
-  static file_lock open_or_create(name path, const file_lock_options &options = {}) {
+  static file_lock open_or_create(const name &path, const file_lock_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_or_create(path, options, code); });
   }
   static file_lock from_fd(int fd, std::uint32_t kind = UNIPC_FILE_LOCK_OFD) {
@@ -136,11 +136,11 @@ using file_follower_options = detail::sized<unipc_file_follower_options>;
 using file_follower_info = detail::sized<unipc_file_follower_info>;
 
 /// Replaces a file's content in one step, or makes the file. See unipc_file_replace.
-inline void file_replace(name path, bytes data, const file_replace_options &options, std::error_code &code) noexcept {
+inline void file_replace(const name &path, bytes data, const file_replace_options &options, std::error_code &code) noexcept {
   detail::succeeded(unipc_file_replace(path.c_str(), data.data, data.length, &options), code);
 }
 /// Appends a record, which is a line. See unipc_file_append.
-inline void file_append(name path, bytes record, const file_append_options &options, timeout limit, std::error_code &code) noexcept {
+inline void file_append(const name &path, bytes record, const file_append_options &options, timeout limit, std::error_code &code) noexcept {
   detail::succeeded(unipc_file_append(path.c_str(), record.data, record.length, &options, limit.nanoseconds()), code);
 }
 
@@ -149,7 +149,7 @@ class file_follower : public detail::handle<unipc_file_follower, unipc_file_foll
 public:
   using handle::handle;
 
-  static file_follower open(name path, const file_follower_options &options, std::error_code &code) noexcept {
+  static file_follower open(const name &path, const file_follower_options &options, std::error_code &code) noexcept {
     unipc_file_follower *raw = nullptr;
     detail::succeeded(unipc_file_follower_open(path.c_str(), &options, &raw), code);
     return file_follower(raw);
@@ -157,6 +157,24 @@ public:
   /// The size of the next record. With an info also what happens to the file, which has no size.
   std::size_t receive(buffer into, timeout limit, std::error_code &code, file_follower_info *info = nullptr) noexcept {
     return detail::count(unipc_file_follower_receive(raw_, into.data, into.length, limit.nanoseconds(), info), code);
+  }
+  /// Replaces the contents of a std::string or std::vector by the next record. With an info also what happens to the file, which leaves them empty.
+  template <class Container>
+  void receive_all(Container &record, timeout limit, std::error_code &code, file_follower_info *info = nullptr) {
+    detail::countdown countdown(limit);
+    file_follower_info found;
+    std::size_t length = 0;
+    record.resize(record.capacity());
+    for (;;) {
+      length = receive(record, countdown.rest(), code, &found);
+      if (code == std::errc::message_size && found.size > record.size()) {
+        record.resize(found.size);  // it is still there; what was passed over has no size
+      } else if (code || info != nullptr || found.event == UNIPC_FILE_RECORD) {
+        break;
+      }
+    }
+    if (info != nullptr) *info = found;
+    record.resize(length);
   }
   /// Readable until a call that does not wait finds nothing.
   int fd(std::error_code &code) const noexcept {
@@ -166,11 +184,15 @@ public:
   }
 
 #ifdef UNIPC_HPP_THROWS
-  static file_follower open(name path, const file_follower_options &options = {}) {
+  static file_follower open(const name &path, const file_follower_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open(path, options, code); });
   }
   std::size_t receive(buffer into, timeout limit = forever, file_follower_info *info = nullptr) {
     return detail::throwing([&](std::error_code &code) { return receive(into, limit, code, info); });
+  }
+  template <class Container>
+  void receive_all(Container &record, timeout limit = forever, file_follower_info *info = nullptr) {
+    detail::throwing([&](std::error_code &code) { receive_all(record, limit, code, info); });
   }
   int fd() const {
     return detail::throwing([&](std::error_code &code) { return fd(code); });
@@ -179,10 +201,10 @@ public:
 };
 
 #ifdef UNIPC_HPP_THROWS
-inline void file_replace(name path, bytes data, const file_replace_options &options = {}) {
+inline void file_replace(const name &path, bytes data, const file_replace_options &options = {}) {
   detail::throwing([&](std::error_code &code) { file_replace(path, data, options, code); });
 }
-inline void file_append(name path, bytes record, const file_append_options &options = {}, timeout limit = forever) {
+inline void file_append(const name &path, bytes record, const file_append_options &options = {}, timeout limit = forever) {
   detail::throwing([&](std::error_code &code) { file_append(path, record, options, limit, code); });
 }
 #endif

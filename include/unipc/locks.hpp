@@ -19,9 +19,11 @@ public:
   void init(std::error_code &code) noexcept { detail::succeeded(unipc_spinlock_init(&raw_), code); }
   void lock(timeout limit, std::error_code &code) noexcept { detail::succeeded(unipc_spinlock_lock(&raw_, limit.nanoseconds()), code); }
   /// False without an error: somebody else holds it.
-  bool try_lock(std::error_code &code) noexcept { return tried(0, code); }
+  bool try_lock(std::error_code &code) noexcept { return tried(unipc_spinlock_try_lock(&raw_), code); }
   /// False without an error: the time ran out.
-  bool try_lock_for(timeout limit, std::error_code &code) noexcept { return tried(limit.nanoseconds(), code); }
+  bool try_lock_for(timeout limit, std::error_code &code) noexcept {
+    return tried(unipc_spinlock_lock(&raw_, limit.nanoseconds()), code);
+  }
   /// Held, by the guard, whatever became of the last holder; an empty guard with an error.
   spinlock_recovery_guard lock_recover(timeout limit, std::error_code &code) noexcept {
     int result = unipc_spinlock_lock_recover(&raw_, limit.nanoseconds());
@@ -57,8 +59,7 @@ public:
 #endif
 
 private:
-  bool tried(std::int64_t limit, std::error_code &code) noexcept {
-    int result = unipc_spinlock_lock(&raw_, limit);
+  static bool tried(int result, std::error_code &code) noexcept {
     code = result == -EAGAIN || result == -ETIMEDOUT ? std::error_code() : code_of(result);
     return result >= 0;
   }

@@ -11,13 +11,13 @@ class memory : public detail::handle<unipc_memory, unipc_memory_close> {
 public:
   using handle::handle;
 
-  static memory create(name object, const memory_options &options, std::error_code &code) noexcept {
+  static memory create(const name &object, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_create_posix(object.c_str(), &options, raw); }, code);
   }
-  static memory open(name object, const memory_options &options, std::error_code &code) noexcept {
+  static memory open(const name &object, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_open_posix(object.c_str(), &options, raw); }, code);
   }
-  static memory open_or_create(name object, const memory_options &options, std::error_code &code) noexcept {
+  static memory open_or_create(const name &object, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_open_or_create_posix(object.c_str(), &options, raw); }, code);
   }
   /// Without a name: shared with the children that fork makes.
@@ -30,17 +30,17 @@ public:
     return made([&](unipc_memory **raw) { return unipc_memory_create_anonymous(&options, raw); }, code);
   }
   /// A file that is memory.
-  static memory create_file(name path, const memory_options &options, std::error_code &code) noexcept {
+  static memory create_file(const name &path, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_create_file(path.c_str(), &options, raw); }, code);
   }
-  static memory open_file(name path, const memory_options &options, std::error_code &code) noexcept {
+  static memory open_file(const name &path, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_open_file(path.c_str(), &options, raw); }, code);
   }
-  static memory open_or_create_file(name path, const memory_options &options, std::error_code &code) noexcept {
+  static memory open_or_create_file(const name &path, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_open_or_create_file(path.c_str(), &options, raw); }, code);
   }
   /// Known by its descriptor, and can be sealed.
-  static memory memfd(name object, const memory_options &options, std::error_code &code) noexcept {
+  static memory memfd(const name &object, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_create_memfd(object.c_str(), &options, raw); }, code);
   }
   /// System V shared memory, known by a key.
@@ -63,7 +63,7 @@ public:
   static memory from_fd(int fd, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_from_fd(fd, &options, raw); }, code);
   }
-  static void unlink(name object, std::error_code &code) noexcept { detail::succeeded(unipc_memory_unlink_posix(object.c_str()), code); }
+  static void unlink(const name &object, std::error_code &code) noexcept { detail::succeeded(unipc_memory_unlink_posix(object.c_str()), code); }
 
   /// Gives the name to memory that was created with `unpublished`.
   void publish(std::error_code &code) noexcept { detail::succeeded(unipc_memory_publish(raw_), code); }
@@ -117,13 +117,13 @@ public:
   }
 
 #ifdef UNIPC_HPP_THROWS
-  static memory create(name object, const memory_options &options) {
+  static memory create(const name &object, const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return create(object, options, code); });
   }
-  static memory open(name object, const memory_options &options = {}) {
+  static memory open(const name &object, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open(object, options, code); });
   }
-  static memory open_or_create(name object, const memory_options &options) {
+  static memory open_or_create(const name &object, const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return open_or_create(object, options, code); });
   }
   static memory anonymous(std::size_t size) {
@@ -132,7 +132,7 @@ public:
   static memory from_fd(int fd, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return from_fd(fd, options, code); });
   }
-  static void unlink(name object) {
+  static void unlink(const name &object) {
     detail::throwing([&](std::error_code &code) { unlink(object, code); });
   }
   void publish() {
@@ -153,16 +153,16 @@ public:
   static memory anonymous(const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return anonymous(options, code); });
   }
-  static memory create_file(name path, const memory_options &options) {
+  static memory create_file(const name &path, const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return create_file(path, options, code); });
   }
-  static memory open_file(name path, const memory_options &options = {}) {
+  static memory open_file(const name &path, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_file(path, options, code); });
   }
-  static memory open_or_create_file(name path, const memory_options &options) {
+  static memory open_or_create_file(const name &path, const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return open_or_create_file(path, options, code); });
   }
-  static memory memfd(name object, const memory_options &options) {
+  static memory memfd(const name &object, const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return memfd(object, options, code); });
   }
   static memory create_sysv(std::int32_t key, const memory_options &options) {
@@ -249,34 +249,75 @@ class shared {
 public:
   shared() noexcept = default;
 
-  static shared create(name object, memory_options options, std::error_code &code) noexcept {
-    options.size = sizeof(T);
-    return shared(memory::create(object, options, code));
+  // Of each kind of memory, see there. EINVAL unless the access is to read and write: what is shared with a type is changed in place.
+  static shared create(const name &object, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::create(object, fit, code); }, options, code);
   }
-  /// EINVAL unless the access is to read and write: what is shared with a type is changed in place.
-  static shared open(name object, memory_options options, std::error_code &code) noexcept {
-    options.size = sizeof(T);
-    if (options.access != UNIPC_READ_WRITE) {
-      code = std::make_error_code(std::errc::invalid_argument);
-      return shared();
-    }
-    return shared(memory::open(object, options, code));
+  static shared open(const name &object, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::open(object, fit, code); }, options, code);
   }
-  static shared open_or_create(name object, memory_options options, std::error_code &code) noexcept {
-    options.size = sizeof(T);
-    return shared(memory::open_or_create(object, options, code));
+  static shared open_or_create(const name &object, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::open_or_create(object, fit, code); }, options, code);
+  }
+  static shared create_file(const name &path, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::create_file(path, fit, code); }, options, code);
+  }
+  static shared open_file(const name &path, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::open_file(path, fit, code); }, options, code);
+  }
+  static shared open_or_create_file(const name &path, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::open_or_create_file(path, fit, code); }, options, code);
+  }
+  static shared memfd(const name &object, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::memfd(object, fit, code); }, options, code);
+  }
+  static shared create_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::create_sysv(key, fit, code); }, options, code);
+  }
+  static shared open_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::open_sysv(key, fit, code); }, options, code);
+  }
+  static shared open_or_create_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::open_or_create_sysv(key, fit, code); }, options, code);
+  }
+  static shared from_fd(int fd, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](const memory_options &fit) { return memory::from_fd(fd, fit, code); }, options, code);
   }
   static shared anonymous(std::error_code &code) noexcept { return shared(memory::anonymous(sizeof(T), code)); }
 
 #ifdef UNIPC_HPP_THROWS
-  static shared create(name object, const memory_options &options = {}) {
+  static shared create(const name &object, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return create(object, options, code); });
   }
-  static shared open(name object, const memory_options &options = {}) {
+  static shared open(const name &object, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open(object, options, code); });
   }
-  static shared open_or_create(name object, const memory_options &options = {}) {
+  static shared open_or_create(const name &object, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_or_create(object, options, code); });
+  }
+  static shared create_file(const name &path, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return create_file(path, options, code); });
+  }
+  static shared open_file(const name &path, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_file(path, options, code); });
+  }
+  static shared open_or_create_file(const name &path, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_or_create_file(path, options, code); });
+  }
+  static shared memfd(const name &object, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return memfd(object, options, code); });
+  }
+  static shared create_sysv(std::int32_t key, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return create_sysv(key, options, code); });
+  }
+  static shared open_sysv(std::int32_t key, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_sysv(key, options, code); });
+  }
+  static shared open_or_create_sysv(std::int32_t key, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_or_create_sysv(key, options, code); });
+  }
+  static shared from_fd(int fd, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return from_fd(fd, options, code); });
   }
   static shared anonymous() {
     return detail::throwing([](std::error_code &code) { return anonymous(code); });
@@ -292,6 +333,15 @@ public:
   memory &bytes() noexcept { return bytes_; }
 
 private:
+  template <class Make>
+  static shared made(Make make, memory_options options, std::error_code &code) noexcept {
+    options.size = sizeof(T);
+    if (options.access != UNIPC_READ_WRITE) {
+      code = std::make_error_code(std::errc::invalid_argument);
+      return shared();
+    }
+    return shared(make(options));
+  }
   explicit shared(memory &&bytes) noexcept : bytes_(std::move(bytes)) {}
   memory bytes_;
 };

@@ -17,19 +17,19 @@ class mq : public detail::handle<unipc_mq, unipc_mq_close> {
 public:
   using handle::handle;
 
-  static mq create(name object, const mq_options &options, std::error_code &code) noexcept {
+  static mq create(const name &object, const mq_options &options, std::error_code &code) noexcept {
     return made([&](unipc_mq **raw) { return unipc_mq_create(object.c_str(), &options, raw); }, code);
   }
-  static mq open(name object, const mq_options &options, std::error_code &code) noexcept {
+  static mq open(const name &object, const mq_options &options, std::error_code &code) noexcept {
     return made([&](unipc_mq **raw) { return unipc_mq_open(object.c_str(), &options, raw); }, code);
   }
-  static mq open_or_create(name object, const mq_options &options, std::error_code &code) noexcept {
+  static mq open_or_create(const name &object, const mq_options &options, std::error_code &code) noexcept {
     return made([&](unipc_mq **raw) { return unipc_mq_open_or_create(object.c_str(), &options, raw); }, code);
   }
   static mq from_fd(int fd, std::error_code &code) noexcept {
     return made([&](unipc_mq **raw) { return unipc_mq_from_fd(fd, raw); }, code);
   }
-  static void unlink(name object, std::error_code &code) noexcept { detail::succeeded(unipc_mq_unlink(object.c_str()), code); }
+  static void unlink(const name &object, std::error_code &code) noexcept { detail::succeeded(unipc_mq_unlink(object.c_str()), code); }
 
   void send(bytes message, unsigned priority, timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_mq_send(raw_, message.data, message.length, priority, limit.nanoseconds()), code);
@@ -65,19 +65,19 @@ public:
   }
 
 #ifdef UNIPC_HPP_THROWS
-  static mq create(name object, const mq_options &options = {}) {
+  static mq create(const name &object, const mq_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return create(object, options, code); });
   }
-  static mq open(name object, const mq_options &options = {}) {
+  static mq open(const name &object, const mq_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open(object, options, code); });
   }
-  static mq open_or_create(name object, const mq_options &options = {}) {
+  static mq open_or_create(const name &object, const mq_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_or_create(object, options, code); });
   }
   static mq from_fd(int fd) {
     return detail::throwing([&](std::error_code &code) { return from_fd(fd, code); });
   }
-  static void unlink(name object) {
+  static void unlink(const name &object) {
     detail::throwing([&](std::error_code &code) { unlink(object, code); });
   }
   void send(bytes message, unsigned priority = 0, timeout limit = forever) {
@@ -114,13 +114,13 @@ private:
 };
 
 /// The key of a System V object that belongs to a file: the number that ftok gives. The id is from 1 to 255.
-inline std::int32_t sysv_key(name path, int id, std::error_code &code) noexcept {
+inline std::int32_t sysv_key(const name &path, int id, std::error_code &code) noexcept {
   std::int32_t key = 0;
   detail::succeeded(unipc_sysv_key(path.c_str(), id, &key), code);
   return key;
 }
 #ifdef UNIPC_HPP_THROWS
-inline std::int32_t sysv_key(name path, int id) {
+inline std::int32_t sysv_key(const name &path, int id) {
   return detail::throwing([&](std::error_code &code) { return sysv_key(path, id, code); });
 }
 #endif
@@ -174,6 +174,22 @@ public:
     auto result = unipc_sysv_queue_receive(raw_, wanted.type_, wanted.flags_, into.data, into.length, limit.nanoseconds(), info);
     return detail::count(result, code);
   }
+  /// Replaces the contents of a std::string or std::vector by the next message.
+  template <class Container>
+  void receive_all(Container &message, which wanted, timeout limit, std::error_code &code, message_info *info = nullptr) {
+    detail::countdown countdown(limit);
+    message_info found;
+    message.resize(message.capacity());
+    std::size_t length = receive(message, wanted, limit, code, &found);
+    while (code == std::errc::argument_list_too_long) {
+      // The size is 0 where the kernel does not let us look, and where another has received the message since.
+      auto size = static_cast<std::size_t>(found.size);
+      message.resize(size > message.size() ? size : 2 * message.size() + 64);
+      length = receive(message, wanted, countdown.rest(), code, &found);
+    }
+    if (info != nullptr) *info = found;
+    message.resize(length);
+  }
   sysv_queue_status status(std::error_code &code) const noexcept {
     sysv_queue_status found;
     detail::succeeded(unipc_sysv_queue_get_status(raw_, &found), code);
@@ -209,6 +225,10 @@ public:
   }
   std::size_t receive(buffer into, which wanted = which::any(), timeout limit = forever, message_info *info = nullptr) {
     return detail::throwing([&](std::error_code &code) { return receive(into, wanted, limit, code, info); });
+  }
+  template <class Container>
+  void receive_all(Container &message, which wanted = which::any(), timeout limit = forever, message_info *info = nullptr) {
+    detail::throwing([&](std::error_code &code) { receive_all(message, wanted, limit, code, info); });
   }
   sysv_queue_status status() const {
     return detail::throwing([&](std::error_code &code) { return status(code); });

@@ -45,6 +45,10 @@ public:
   int fd() const noexcept { return unipc_ring_fd(raw_); }
 
 #ifdef UNIPC_HPP_THROWS
+  /// Throws if it is not, saying why.
+  static bool available() {
+    return detail::throwing([](std::error_code &code) { return available(code); });
+  }
   static ring create(std::uint32_t capacity) { return detail::throwing([&](std::error_code &code) { return create(capacity, code); }); }
   void submit(const ring_operation *operations, std::size_t count) {
     detail::throwing([&](std::error_code &code) { submit(operations, count, code); });

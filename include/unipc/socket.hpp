@@ -20,11 +20,11 @@ public:
   using handle::handle;
 
   /// A path, "@name", "@" for a name of the kernel's choice, nullptr for none.
-  static datagram open_unix(name path, const datagram_options &options, std::error_code &code) noexcept {
+  static datagram open_unix(const name &path, const datagram_options &options, std::error_code &code) noexcept {
     return made([&](unipc_datagram **raw) { return unipc_datagram_open_unix(path.c_str(), &options, raw); }, code);
   }
   /// A host of nullptr is the loopback; port 0 lets the system choose, and port() tells.
-  static datagram open_udp(name host, std::uint32_t port, const udp_options &options, std::error_code &code) noexcept {
+  static datagram open_udp(const name &host, std::uint32_t port, const udp_options &options, std::error_code &code) noexcept {
     return made([&](unipc_datagram **raw) { return unipc_datagram_open_udp(host.c_str(), port, &options, raw); }, code);
   }
   /// Takes the descriptor over on success only.
@@ -32,17 +32,17 @@ public:
     return made([&](unipc_datagram **raw) { return unipc_datagram_from_fd(fd, &options, raw); }, code);
   }
   /// Where send goes from now on.
-  void connect(name address, timeout limit, const unix_connect_options &options, std::error_code &code) noexcept {
+  void connect(const name &address, timeout limit, const unix_connect_options &options, std::error_code &code) noexcept {
     detail::succeeded(unipc_datagram_connect(raw_, address.c_str(), &options, limit.nanoseconds()), code);
   }
   void send(bytes message, timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_datagram_send(raw_, message.data, message.length, limit.nanoseconds()), code);
   }
-  void send_to(name address, bytes message, timeout limit, std::error_code &code) noexcept {
+  void send_to(const name &address, bytes message, timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_datagram_send_to(raw_, address.c_str(), message.data, message.length, limit.nanoseconds()), code);
   }
   /// To an address, or with nullptr to whom the socket is connected to.
-  void send_fds(name address, bytes message, const int *fds, std::size_t count, timeout limit, std::error_code &code) noexcept {
+  void send_fds(const name &address, bytes message, const int *fds, std::size_t count, timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_datagram_send_fds(raw_, address.c_str(), message.data, message.length, fds, count, limit.nanoseconds()), code);
   }
   /// The length of the message. One that does not fit is lost: std::errc::message_size.
@@ -56,10 +56,22 @@ public:
   std::size_t next_size(timeout limit, std::error_code &code) noexcept {
     return detail::count(unipc_datagram_next_size(raw_, limit.nanoseconds()), code);
   }
-  void join(name group, name interface_name, std::error_code &code) noexcept {
+  /// Replaces the contents of a std::string or std::vector by the next message. For one receiver at a time: to another the message may be lost in between,
+  /// and this waits on; a larger one that comes next is then lost: std::errc::message_size.
+  template <class Container>
+  void receive_all(Container &message, timeout limit, std::error_code &code, message_info *info = nullptr) {
+    detail::countdown countdown(limit);
+    std::size_t length = 0;
+    do {
+      message.resize(next_size(countdown.rest(), code));
+      if (!code) length = receive(message, std::chrono::nanoseconds::zero(), code, info);
+    } while (code == std::errc::resource_unavailable_try_again && !countdown.never_waits());
+    message.resize(length);
+  }
+  void join(const name &group, const name &interface_name, std::error_code &code) noexcept {
     detail::succeeded(unipc_datagram_join_udp(raw_, group.c_str(), interface_name.c_str()), code);
   }
-  void leave(name group, name interface_name, std::error_code &code) noexcept {
+  void leave(const name &group, const name &interface_name, std::error_code &code) noexcept {
     detail::succeeded(unipc_datagram_leave_udp(raw_, group.c_str(), interface_name.c_str()), code);
   }
   std::uint32_t port(std::error_code &code) const noexcept {
@@ -86,25 +98,25 @@ public:
   int fd() const noexcept { return unipc_datagram_fd(raw_); }
 
 #ifdef UNIPC_HPP_THROWS
-  static datagram open_unix(name path, const datagram_options &options = {}) {
+  static datagram open_unix(const name &path, const datagram_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_unix(path, options, code); });
   }
-  static datagram open_udp(name host, std::uint32_t port, const udp_options &options = {}) {
+  static datagram open_udp(const name &host, std::uint32_t port, const udp_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_udp(host, port, options, code); });
   }
   static datagram from_fd(int fd, const datagram_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return from_fd(fd, options, code); });
   }
-  void connect(name address, timeout limit = forever, const unix_connect_options &options = {}) {
+  void connect(const name &address, timeout limit = forever, const unix_connect_options &options = {}) {
     detail::throwing([&](std::error_code &code) { connect(address, limit, options, code); });
   }
   void send(bytes message, timeout limit = forever) {
     detail::throwing([&](std::error_code &code) { send(message, limit, code); });
   }
-  void send_to(name address, bytes message, timeout limit = forever) {
+  void send_to(const name &address, bytes message, timeout limit = forever) {
     detail::throwing([&](std::error_code &code) { send_to(address, message, limit, code); });
   }
-  void send_fds(name address, bytes message, const int *fds, std::size_t count, timeout limit = forever) {
+  void send_fds(const name &address, bytes message, const int *fds, std::size_t count, timeout limit = forever) {
     detail::throwing([&](std::error_code &code) { send_fds(address, message, fds, count, limit, code); });
   }
   std::size_t receive(buffer into, timeout limit = forever, message_info *info = nullptr) {
@@ -116,10 +128,14 @@ public:
   std::size_t next_size(timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return next_size(limit, code); });
   }
-  void join(name group, name interface_name = nullptr) {
+  template <class Container>
+  void receive_all(Container &message, timeout limit = forever, message_info *info = nullptr) {
+    detail::throwing([&](std::error_code &code) { receive_all(message, limit, code, info); });
+  }
+  void join(const name &group, const name &interface_name = nullptr) {
     detail::throwing([&](std::error_code &code) { join(group, interface_name, code); });
   }
-  void leave(name group, name interface_name = nullptr) {
+  void leave(const name &group, const name &interface_name = nullptr) {
     detail::throwing([&](std::error_code &code) { leave(group, interface_name, code); });
   }
   std::uint32_t port() const {
@@ -151,7 +167,7 @@ public:
   using handle::handle;
 
   /// A path, or "@name" in the abstract namespace.
-  static seqpacket connect_unix(name path, timeout limit, const unix_connect_options &connect, const seqpacket_options &options, std::error_code &code) noexcept {
+  static seqpacket connect_unix(const name &path, timeout limit, const unix_connect_options &connect, const seqpacket_options &options, std::error_code &code) noexcept {
     return made([&](unipc_seqpacket **raw) { return unipc_seqpacket_connect_unix(path.c_str(), &connect, &options, limit.nanoseconds(), raw); }, code);
   }
   /// Takes the descriptor over on success only.
@@ -174,6 +190,20 @@ public:
   /// The size of the next message, which stays.
   std::optional<std::size_t> next_size(timeout limit, std::error_code &code) noexcept {
     return received(unipc_seqpacket_next_size(raw_, limit.nanoseconds()), code);
+  }
+  /// Replaces the contents of a std::string or std::vector by the next message; false at the end. For one receiver at a time: to another the message may be
+  /// lost in between, and this waits on; a larger one that comes next is then lost: std::errc::message_size.
+  template <class Container>
+  bool receive_all(Container &message, timeout limit, std::error_code &code, message_info *info = nullptr) {
+    detail::countdown countdown(limit);
+    std::optional<std::size_t> length;
+    do {
+      length = next_size(countdown.rest(), code);
+      message.resize(length.value_or(0));
+      if (length.has_value()) length = receive(message, std::chrono::nanoseconds::zero(), code, info);
+    } while (code == std::errc::resource_unavailable_try_again && !countdown.never_waits());
+    message.resize(length.value_or(0));
+    return length.has_value();
   }
   /// UNIPC_SHUTDOWN_READ, _WRITE or _BOTH.
   void shutdown(int how, std::error_code &code) noexcept {
@@ -210,7 +240,7 @@ public:
   int fd() const noexcept { return unipc_seqpacket_fd(raw_); }
 
 #ifdef UNIPC_HPP_THROWS
-  static seqpacket connect_unix(name path, timeout limit = forever, const unix_connect_options &connect = {}, const seqpacket_options &options = {}) {
+  static seqpacket connect_unix(const name &path, timeout limit = forever, const unix_connect_options &connect = {}, const seqpacket_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return connect_unix(path, limit, connect, options, code); });
   }
   static seqpacket from_fd(int fd, const seqpacket_options &options = {}) {
@@ -230,6 +260,10 @@ public:
   }
   std::optional<std::size_t> next_size(timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return next_size(limit, code); });
+  }
+  template <class Container>
+  bool receive_all(Container &message, timeout limit = forever, message_info *info = nullptr) {
+    return detail::throwing([&](std::error_code &code) { return receive_all(message, limit, code, info); });
   }
   void shutdown(int how) {
     detail::throwing([&](std::error_code &code) { shutdown(how, code); });
@@ -278,7 +312,7 @@ public:
   using handle::handle;
 
   /// A path, or "@name" in the abstract namespace.
-  static seqpacket_listener open_unix(name path, const unix_listen_options &options, std::error_code &code) noexcept {
+  static seqpacket_listener open_unix(const name &path, const unix_listen_options &options, std::error_code &code) noexcept {
     return made([&](unipc_seqpacket_listener **raw) { return unipc_seqpacket_listener_open_unix(path.c_str(), &options, raw); }, code);
   }
   static seqpacket_listener from_fd(int fd, std::error_code &code) noexcept {
@@ -299,7 +333,7 @@ public:
   int fd() const noexcept { return unipc_seqpacket_listener_fd(raw_); }
 
 #ifdef UNIPC_HPP_THROWS
-  static seqpacket_listener open_unix(name path, const unix_listen_options &options = {}) {
+  static seqpacket_listener open_unix(const name &path, const unix_listen_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_unix(path, options, code); });
   }
   static seqpacket_listener from_fd(int fd) {
@@ -310,6 +344,9 @@ public:
   }
   int into_fd() {
     return detail::throwing([&](std::error_code &code) { return into_fd(code); });
+  }
+  std::string address() const {
+    return detail::throwing([&](std::error_code &code) { return address(code); });
   }
 #endif
 

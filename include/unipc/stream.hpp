@@ -4,6 +4,8 @@
 
 #include "basics.hpp"
 
+#include <initializer_list>
+
 namespace unipc {
 
 /// A pipe end, a FIFO end, a Unix or a TCP connection: bytes without boundaries.
@@ -11,25 +13,25 @@ class stream : public detail::handle<unipc_stream, unipc_stream_close> {
 public:
   using handle::handle;
 
-  static stream connect_unix(name path, timeout limit, const unix_connect_options &options, std::error_code &code) noexcept {
+  static stream connect_unix(const name &path, timeout limit, const unix_connect_options &options, std::error_code &code) noexcept {
     return made([&](unipc_stream **raw) { return unipc_stream_connect_unix(path.c_str(), &options, limit.nanoseconds(), raw); }, code);
   }
   /// A host of nullptr is this machine.
-  static stream connect_tcp(name host, std::uint32_t port, timeout limit, const tcp_options &options, std::error_code &code) noexcept {
+  static stream connect_tcp(const name &host, std::uint32_t port, timeout limit, const tcp_options &options, std::error_code &code) noexcept {
     return made([&](unipc_stream **raw) { return unipc_stream_connect_tcp(host.c_str(), port, &options, limit.nanoseconds(), raw); }, code);
   }
   /// The timeout is for the other side to open its end; so in the three that follow.
-  static stream open_fifo_reader(name path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
+  static stream open_fifo_reader(const name &path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
     return made([&](unipc_stream **raw) { return unipc_stream_open_fifo_reader(path.c_str(), &options, limit.nanoseconds(), raw); }, code);
   }
-  static stream open_fifo_writer(name path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
+  static stream open_fifo_writer(const name &path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
     return made([&](unipc_stream **raw) { return unipc_stream_open_fifo_writer(path.c_str(), &options, limit.nanoseconds(), raw); }, code);
   }
-  static stream open_or_create_fifo_reader(name path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
+  static stream open_or_create_fifo_reader(const name &path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
     return made(
         [&](unipc_stream **raw) { return unipc_stream_open_or_create_fifo_reader(path.c_str(), &options, limit.nanoseconds(), raw); }, code);
   }
-  static stream open_or_create_fifo_writer(name path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
+  static stream open_or_create_fifo_writer(const name &path, timeout limit, const fifo_options &options, std::error_code &code) noexcept {
     return made(
         [&](unipc_stream **raw) { return unipc_stream_open_or_create_fifo_writer(path.c_str(), &options, limit.nanoseconds(), raw); }, code);
   }
@@ -61,6 +63,12 @@ public:
   }
   std::size_t write_vectored(const unipc_bytes *parts, std::size_t count, timeout limit, std::error_code &code) noexcept {
     return detail::count(unipc_stream_write_vectored(raw_, parts, count, limit.nanoseconds()), code);
+  }
+  std::size_t read_vectored(std::initializer_list<buffer> buffers, timeout limit, std::error_code &code) noexcept {
+    return read_vectored(buffers.begin(), buffers.size(), limit, code);
+  }
+  std::size_t write_vectored(std::initializer_list<bytes> parts, timeout limit, std::error_code &code) noexcept {
+    return write_vectored(parts.begin(), parts.size(), limit, code);
   }
   /// UNIPC_SHUTDOWN_READ, _WRITE or _BOTH; sockets only.
   void shutdown(int how, std::error_code &code) noexcept { detail::succeeded(unipc_stream_shutdown(raw_, how), code); }
@@ -110,22 +118,22 @@ public:
   }
 
 #ifdef UNIPC_HPP_THROWS
-  static stream connect_unix(name path, timeout limit, const unix_connect_options &options = {}) {
+  static stream connect_unix(const name &path, timeout limit = forever, const unix_connect_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return connect_unix(path, limit, options, code); });
   }
-  static stream connect_tcp(name host, std::uint32_t port, timeout limit, const tcp_options &options = {}) {
+  static stream connect_tcp(const name &host, std::uint32_t port, timeout limit = forever, const tcp_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return connect_tcp(host, port, limit, options, code); });
   }
-  static stream open_fifo_reader(name path, timeout limit, const fifo_options &options = {}) {
+  static stream open_fifo_reader(const name &path, timeout limit = forever, const fifo_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_fifo_reader(path, limit, options, code); });
   }
-  static stream open_fifo_writer(name path, timeout limit, const fifo_options &options = {}) {
+  static stream open_fifo_writer(const name &path, timeout limit = forever, const fifo_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_fifo_writer(path, limit, options, code); });
   }
-  static stream open_or_create_fifo_reader(name path, timeout limit, const fifo_options &options = {}) {
+  static stream open_or_create_fifo_reader(const name &path, timeout limit = forever, const fifo_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_or_create_fifo_reader(path, limit, options, code); });
   }
-  static stream open_or_create_fifo_writer(name path, timeout limit, const fifo_options &options = {}) {
+  static stream open_or_create_fifo_writer(const name &path, timeout limit = forever, const fifo_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_or_create_fifo_writer(path, limit, options, code); });
   }
   static stream from_fd(int fd) {
@@ -138,16 +146,22 @@ public:
     return detail::throwing([&](std::error_code &code) { return write(data, limit, code); });
   }
   std::size_t read_exact(buffer into, timeout limit = forever) {
-    return detail::throwing([&](std::error_code &code) { return read_exact(into, limit, code); });
+    return detail::throwing_count([&](std::error_code &code) { return read_exact(into, limit, code); });
   }
   std::size_t write_all(bytes data, timeout limit = forever) {
-    return detail::throwing([&](std::error_code &code) { return write_all(data, limit, code); });
+    return detail::throwing_count([&](std::error_code &code) { return write_all(data, limit, code); });
   }
   std::size_t read_vectored(const unipc_buffer *buffers, std::size_t count, timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return read_vectored(buffers, count, limit, code); });
   }
   std::size_t write_vectored(const unipc_bytes *parts, std::size_t count, timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return write_vectored(parts, count, limit, code); });
+  }
+  std::size_t read_vectored(std::initializer_list<buffer> buffers, timeout limit = forever) {
+    return read_vectored(buffers.begin(), buffers.size(), limit);
+  }
+  std::size_t write_vectored(std::initializer_list<bytes> parts, timeout limit = forever) {
+    return write_vectored(parts.begin(), parts.size(), limit);
   }
   void shutdown(int how) {
     detail::throwing([&](std::error_code &code) { shutdown(how, code); });
@@ -162,7 +176,7 @@ public:
     return detail::throwing([&](std::error_code &code) { return peer_address(code); });
   }
   std::size_t send_fds(bytes data, const int *fds, std::size_t count, timeout limit = forever) {
-    return detail::throwing([&](std::error_code &code) { return send_fds(data, fds, count, limit, code); });
+    return detail::throwing_count([&](std::error_code &code) { return send_fds(data, fds, count, limit, code); });
   }
   std::size_t receive_fds(buffer into, int *fds, std::size_t maximum, std::size_t &count, timeout limit = forever) {
     return detail::throwing([&](std::error_code &code) { return receive_fds(into, fds, maximum, count, limit, code); });
@@ -211,10 +225,10 @@ inline std::pair<stream, stream> socketpair(std::error_code &code) noexcept {
   return {stream(first), stream(second)};
 }
 /// Exclusive: std::errc::file_exists if the path is taken.
-inline void create_fifo(name path, const fifo_options &options, std::error_code &code) noexcept {
+inline void create_fifo(const name &path, const fifo_options &options, std::error_code &code) noexcept {
   detail::succeeded(unipc_fifo_create(path.c_str(), &options), code);
 }
-inline void unlink_fifo(name path, std::error_code &code) noexcept { detail::succeeded(unipc_fifo_unlink(path.c_str()), code); }
+inline void unlink_fifo(const name &path, std::error_code &code) noexcept { detail::succeeded(unipc_fifo_unlink(path.c_str()), code); }
 #ifdef UNIPC_HPP_THROWS
 inline pipe_ends pipe(const pipe_options &options = {}) {
   return detail::throwing([&](std::error_code &code) { return pipe(options, code); });
@@ -222,10 +236,10 @@ inline pipe_ends pipe(const pipe_options &options = {}) {
 inline std::pair<stream, stream> socketpair() {
   return detail::throwing([](std::error_code &code) { return socketpair(code); });
 }
-inline void create_fifo(name path, const fifo_options &options = {}) {
+inline void create_fifo(const name &path, const fifo_options &options = {}) {
   detail::throwing([&](std::error_code &code) { create_fifo(path, options, code); });
 }
-inline void unlink_fifo(name path) {
+inline void unlink_fifo(const name &path) {
   detail::throwing([&](std::error_code &code) { unlink_fifo(path, code); });
 }
 #endif
@@ -236,13 +250,13 @@ public:
   using handle::handle;
 
   /// A path, or "@name" in the abstract namespace.
-  static listener open_unix(name path, const unix_listen_options &options, std::error_code &code) noexcept {
+  static listener open_unix(const name &path, const unix_listen_options &options, std::error_code &code) noexcept {
     unipc_listener *raw = nullptr;
     detail::succeeded(unipc_listener_open_unix(path.c_str(), &options, &raw), code);
     return listener(raw);
   }
   /// A host of nullptr is the loopback; port 0 lets the system choose, and port() tells.
-  static listener open_tcp(name host, std::uint32_t port, const tcp_options &options, std::error_code &code) noexcept {
+  static listener open_tcp(const name &host, std::uint32_t port, const tcp_options &options, std::error_code &code) noexcept {
     unipc_listener *raw = nullptr;
     detail::succeeded(unipc_listener_open_tcp(host.c_str(), port, &options, &raw), code);
     return listener(raw);
@@ -269,10 +283,10 @@ public:
   }
 
 #ifdef UNIPC_HPP_THROWS
-  static listener open_unix(name path, const unix_listen_options &options = {}) {
+  static listener open_unix(const name &path, const unix_listen_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_unix(path, options, code); });
   }
-  static listener open_tcp(name host, std::uint32_t port, const tcp_options &options = {}) {
+  static listener open_tcp(const name &host, std::uint32_t port, const tcp_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_tcp(host, port, options, code); });
   }
   static listener from_fd(int fd) {
@@ -314,16 +328,13 @@ public:
   /// Replaces the contents of a std::string or std::vector by the next message; false at the end.
   template <class Container>
   bool receive_all(Container &message, timeout limit, std::error_code &code) {
-    using clock = std::chrono::steady_clock;
-    auto start = clock::now();
+    detail::countdown countdown(limit);
     unipc_message_info info = UNIPC_MESSAGE_INFO_INIT;
     message.resize(message.capacity());
     auto length = received(message, limit, &info, code);
     if (code == std::errc::message_size) {
       message.resize(static_cast<std::size_t>(info.size));
-      bool endless = limit.nanoseconds() == UNIPC_FOREVER;
-      timeout rest = endless ? limit : timeout(std::chrono::nanoseconds(limit.nanoseconds()) - (clock::now() - start));
-      length = received(message, rest, nullptr, code);
+      length = received(message, countdown.rest(), nullptr, code);
     }
     message.resize(length.value_or(0));
     return length.has_value();

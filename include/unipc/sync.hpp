@@ -28,9 +28,9 @@ public:
   void init(const mutex_options &options, std::error_code &code) noexcept { detail::succeeded(unipc_mutex_init(&raw_, &options), code); }
   void lock(timeout limit, std::error_code &code) noexcept { detail::succeeded(unipc_mutex_lock(&raw_, limit.nanoseconds()), code); }
   /// False without an error: somebody else holds it.
-  bool try_lock(std::error_code &code) noexcept { return tried(0, code); }
+  bool try_lock(std::error_code &code) noexcept { return tried(unipc_mutex_try_lock(&raw_), code); }
   /// False without an error: the time ran out.
-  bool try_lock_for(timeout limit, std::error_code &code) noexcept { return tried(limit.nanoseconds(), code); }
+  bool try_lock_for(timeout limit, std::error_code &code) noexcept { return tried(unipc_mutex_lock(&raw_, limit.nanoseconds()), code); }
   /// Held, by the guard, whatever became of the last holder; an empty guard with an error.
   recovery_guard lock_recover(timeout limit, std::error_code &code) noexcept;
   /// By the holder, after the repair.
@@ -67,8 +67,7 @@ public:
 #endif
 
 private:
-  bool tried(std::int64_t limit, std::error_code &code) noexcept {
-    int result = unipc_mutex_lock(&raw_, limit);
+  static bool tried(int result, std::error_code &code) noexcept {
     code = result == -EAGAIN || result == -ETIMEDOUT ? std::error_code() : code_of(result);
     return result >= 0;
   }
@@ -125,14 +124,24 @@ template <class Self>
 class waits {
 public:
   /// False without an error: there is no unit to take now.
-  bool try_wait(std::error_code &code) noexcept { return wait_for(std::chrono::nanoseconds::zero(), code); }
+  bool try_wait(std::error_code &code) noexcept {
+    static_cast<Self *>(this)->take_now(code);
+    return was_taken(code);
+  }
   /// False without an error: the time ran out.
   bool wait_for(timeout limit, std::error_code &code) noexcept {
     static_cast<Self *>(this)->wait(limit, code);
+    return was_taken(code);
+  }
+
+private:
+  static bool was_taken(std::error_code &code) noexcept {
     if (code != std::errc::resource_unavailable_try_again && code != std::errc::timed_out) return !code;
     code.clear();
     return false;
   }
+
+public:
 #ifdef UNIPC_HPP_THROWS
   bool try_wait() {
     return throwing([&](std::error_code &code) { return try_wait(code); });
@@ -175,6 +184,8 @@ public:
   unipc_semaphore *get() noexcept { return &raw_; }
 
 private:
+  friend class detail::waits<semaphore>;
+  void take_now(std::error_code &code) noexcept { detail::succeeded(unipc_semaphore_try_wait(&raw_), code); }
   unipc_semaphore raw_;
 };
 
@@ -185,34 +196,34 @@ public:
   using options_type = posix_semaphore_options;
 #ifdef UNIPC_HPP_THROWS
   using waits::post, waits::value, waits::wait;
-  static posix_semaphore create(name object, const options_type &options = {}) {
+  static posix_semaphore create(const name &object, const options_type &options = {}) {
     return detail::throwing([&](std::error_code &code) { return create(object, options, code); });
   }
-  static posix_semaphore open(name object, const options_type &options = {}) {
+  static posix_semaphore open(const name &object, const options_type &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open(object, options, code); });
   }
-  static posix_semaphore open_or_create(name object, const options_type &options = {}) {
+  static posix_semaphore open_or_create(const name &object, const options_type &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_or_create(object, options, code); });
   }
-  static void unlink(name object) {
+  static void unlink(const name &object) {
     detail::throwing([&](std::error_code &code) { unlink(object, code); });
   }
-  static posix_semaphore_status status(name object) {
+  static posix_semaphore_status status(const name &object) {
     return detail::throwing([&](std::error_code &code) { return status(object, code); });
   }
 #endif
-  static posix_semaphore create(name object, const options_type &options, std::error_code &code) noexcept {
+  static posix_semaphore create(const name &object, const options_type &options, std::error_code &code) noexcept {
     return made(unipc_posix_semaphore_create, object, options, code);
   }
-  static posix_semaphore open(name object, const options_type &options, std::error_code &code) noexcept {
+  static posix_semaphore open(const name &object, const options_type &options, std::error_code &code) noexcept {
     return made(unipc_posix_semaphore_open, object, options, code);
   }
-  static posix_semaphore open_or_create(name object, const options_type &options, std::error_code &code) noexcept {
+  static posix_semaphore open_or_create(const name &object, const options_type &options, std::error_code &code) noexcept {
     return made(unipc_posix_semaphore_open_or_create, object, options, code);
   }
-  static void unlink(name object, std::error_code &code) noexcept { detail::succeeded(unipc_posix_semaphore_unlink(object.c_str()), code); }
+  static void unlink(const name &object, std::error_code &code) noexcept { detail::succeeded(unipc_posix_semaphore_unlink(object.c_str()), code); }
   /// What the semaphore of a name is like, whoever owns it.
-  static posix_semaphore_status status(name object, std::error_code &code) noexcept {
+  static posix_semaphore_status status(const name &object, std::error_code &code) noexcept {
     posix_semaphore_status found;
     detail::succeeded(unipc_posix_semaphore_get_status(object.c_str(), &found), code);
     return found;
@@ -224,8 +235,10 @@ public:
   int value(std::error_code &code) const noexcept { return static_cast<int>(detail::count(unipc_posix_semaphore_value(raw_), code)); }
 
 private:
+  friend class detail::waits<posix_semaphore>;
+  void take_now(std::error_code &code) noexcept { detail::succeeded(unipc_posix_semaphore_try_wait(raw_), code); }
   template <class Make>
-  static posix_semaphore made(Make make, name object, const options_type &options, std::error_code &code) noexcept {
+  static posix_semaphore made(Make make, const name &object, const options_type &options, std::error_code &code) noexcept {
     unipc_posix_semaphore *raw = nullptr;
     detail::succeeded(make(object.c_str(), &options, &raw), code);
     return posix_semaphore(raw);

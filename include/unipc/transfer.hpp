@@ -15,6 +15,8 @@ inline transfer_result transfer(int source, int destination, const transfer_opti
   detail::succeeded(unipc_transfer(source, destination, &options, limit.nanoseconds(), &result), code);
   return result;
 }
+/// What a way is called: "splice"; nullptr for what is none.
+inline const char *transfer_way_name(std::uint32_t way) noexcept { return unipc_transfer_way_name(way); }
 /// Duplicates what is in a pipe into another; 0 is the end.
 inline std::size_t tee(int source, int destination, std::size_t length, timeout limit, std::error_code &code) noexcept {
   return detail::count(unipc_transfer_tee(source, destination, length, limit.nanoseconds()), code);
@@ -26,7 +28,10 @@ inline std::size_t vmsplice(int pipe, bytes data, timeout limit, std::error_code
 
 #ifdef UNIPC_HPP_THROWS
 inline transfer_result transfer(int source, int destination, const transfer_options &options = {}, timeout limit = forever) {
-  return detail::throwing([&](std::error_code &code) { return transfer(source, destination, options, limit, code); });
+  std::error_code code;
+  transfer_result result = transfer(source, destination, options, limit, code);
+  if (code) throw error(code, detail::just_met{}, static_cast<std::size_t>(result.bytes));
+  return result;
 }
 inline std::size_t tee(int source, int destination, std::size_t length, timeout limit = forever) {
   return detail::throwing([&](std::error_code &code) { return tee(source, destination, length, limit, code); });

@@ -42,6 +42,8 @@ run() { # source, label
 
 sh "$here/coverage.sh" "$include" "$here"/arguments*.c >"$out/coverage.log" 2>&1
 verdict coverage $? "$out/coverage.log"
+sh "$here/cpp_coverage.sh" "$include" >"$out/cpp_coverage.log" 2>&1
+verdict "coverage in C++" $? "$out/cpp_coverage.log"
 
 for standard in 17 20; do
   for manner in "" -fno-exceptions; do
@@ -49,6 +51,10 @@ for standard in 17 20; do
       -fsyntax-only -x c++ - >"$out/header.log" 2>&1
     verdict "unipc.hpp as C++$standard $manner" $? "$out/header.log"
   done
+done
+for part in "$include"/unipc/*.hpp; do
+  $CXX -std=c++17 $warnings -fsyntax-only -x c++ "$part" >"$out/part.log" 2>&1
+  verdict "$(basename "$part") alone" $? "$out/part.log"
 done
 
 chosen() {
