@@ -57,8 +57,12 @@ for part in "$include"/unipc/*.hpp; do
   verdict "$(basename "$part") alone" $? "$out/part.log"
 done
 
+# The program of the page on C++.
+awk '/^```$/ { inside = 0 } inside { print } /^```cpp$/ && ++count == 2 { inside = 1 }' "$here/../../docs/cpp.md" >"$out/page_on_cpp.cpp"
+grep -q "int main" "$out/page_on_cpp.cpp" || { echo "the program of docs/cpp.md is not where it was" >&2; exit 2; }
+
 chosen() {
-  for source in "$here"/*.c "$here"/*.cpp; do
+  for source in "$here"/*.c "$here"/*.cpp "$out/page_on_cpp.cpp"; do
     name=$(basename "$source"); name=${name%.*}
     if [ $# -gt 0 ]; then case " $* " in *" $name "*) ;; *) continue ;; esac; fi
     echo "$source"
