@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
+import sys
 import threading
+import traceback
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Names of these tests alone begin so: others may use the directory at the same time.
+OWN = f"unipc-test-{os.getpid()}"
+_PROCESS = os.getpid()
 
 
 def _descriptors() -> set[str]:
@@ -23,8 +30,8 @@ def _descriptors() -> set[str]:
 
 
 def _names() -> set[str]:
-    # Of these tests alone: others may use the directory at the same time.
-    return {path.name for path in Path("/dev/shm").iterdir() if "unipc-test" in path.name}
+    names = {path.name for path in Path("/dev/shm").iterdir()}
+    return {name for name in names if name.removeprefix("sem.") == OWN or name.removeprefix("sem.").startswith(OWN + "-")}
 
 
 def _mappings() -> list[str]:
@@ -42,21 +49,44 @@ def stop_helpers() -> None:
     resource_tracker._resource_tracker._stop()
 
 
+def _end_children() -> list[int]:
+    """Ends the children that there are, and gives their numbers. One that has ended counts: the test ought to have waited for it."""
+    children = [int(number) for path in Path("/proc/self/task").glob("*/children") for number in path.read_text().split()]
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)
+    return children
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call() -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        # A child that was to end in its test, and has failed there: neither the report nor the other tests are its own.
+        if os.getpid() != _PROCESS:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(70)
+
+
 @pytest.fixture(autouse=True)
 def nothing_stays() -> Iterator[None]:
     before = _descriptors(), _names(), _mappings(), threading.active_count()
     yield
     gc.collect()
+    children = _end_children()
     after = _descriptors(), _names(), _mappings(), threading.active_count()
     for what, was, now in zip(("descriptors", "names", "mappings", "threads"), before, after, strict=True):
         assert now == was, what
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children == []
 
 
 @pytest.fixture
 def name() -> str:
-    return f"unipc-test-{uuid.uuid4().hex[:12]}"
+    return f"{OWN}-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from conftest import OWN
 
 import unipc
 
@@ -145,25 +146,25 @@ def _semaphore(stack: ExitStack, recovering: bool) -> unipc.Semaphore:
 
 
 def _named(stack: ExitStack) -> unipc.PosixSemaphore:
-    return stack.enter_context(unipc.PosixSemaphore.create(f"unipc-test-{os.getpid()}", temporary=True))
+    return stack.enter_context(unipc.PosixSemaphore.create(OWN, temporary=True))
 
 
 def _mq(stack: ExitStack, messages: int = 0) -> unipc.Mq:
-    queue = stack.enter_context(unipc.Mq.create(f"unipc-test-{os.getpid()}", capacity=1, largest=8, temporary=True))
+    queue = stack.enter_context(unipc.Mq.create(OWN, capacity=1, largest=8, temporary=True))
     for _ in range(messages):
         queue.send(b"x")
     return queue
 
 
 def _sysv_queue(stack: ExitStack, messages: int = 0) -> unipc.SysvQueue:
-    queue = stack.enter_context(unipc.SysvQueue.private(limit=1, temporary=True))
+    queue = stack.enter_context(unipc.SysvQueue.create_private(limit=1, temporary=True))
     for _ in range(messages):
         queue.send(b"x")
     return queue
 
 
 def _sysv_semaphores(stack: ExitStack, units: int = 0) -> unipc.SysvSemaphores:
-    return stack.enter_context(unipc.SysvSemaphores.private([units], temporary=True))
+    return stack.enter_context(unipc.SysvSemaphores.create_private([units], temporary=True))
 
 
 def _word(stack: ExitStack) -> unipc.Atomic:
@@ -299,7 +300,7 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "receive_into": lambda stack, path: lambda framed=_framed(stack): framed.receive_into(bytearray(1)),
     "next of a framed stream": lambda stack, path: lambda framed=_framed(stack): next(framed),
     "flush": lambda stack, path: _unwritable(stack),
-    "open a memory": lambda stack, path: lambda: unipc.Memory.open("unipc-test-nobody", wait_for_creator=None),
+    "open a memory": lambda stack, path: lambda: unipc.Memory.open(f"{OWN}-nobody", wait_for_creator=None),
     "open a file as memory": lambda stack, path: lambda: unipc.Memory.open_file(path / "nobody", wait_for_creator=None),
     "open System V memory": lambda stack, path: lambda: unipc.Memory.open_sysv(0x58585858, wait_for_creator=None),
     "lock": lambda stack, path: lambda mutex=_held(stack): mutex.lock(),
@@ -330,7 +331,7 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "receive from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive(),
     "receive_message from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive_message(),
     "receive_into from a queue": lambda stack, path: lambda queue=_mq(stack): queue.receive_into(bytearray(8)),
-    "open a queue": lambda stack, path: lambda: unipc.Mq.open("unipc-test-nobody", wait_for_creator=None),
+    "open a queue": lambda stack, path: lambda: unipc.Mq.open(f"{OWN}-nobody", wait_for_creator=None),
     "send to a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack, 1): queue.send(b"x"),
     "receive from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive(),
     "receive_message from a System V queue": lambda stack, path: lambda queue=_sysv_queue(stack): queue.receive_message(),
@@ -344,7 +345,7 @@ WAITS: dict[str, Callable[[ExitStack, Path], Callable[[], object]]] = {
     "receive_event from a file": lambda stack, path: lambda follower=_follower(stack, path): follower.receive_event(),
     "next record of a file": lambda stack, path: lambda follower=_follower(stack, path): next(follower),
     "follow a file that is to come": lambda stack, path: lambda: unipc.FileFollower(path, wait_for_creator=None),
-    "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open("unipc-test-nobody", wait_for_creator=None),
+    "open a named semaphore": lambda stack, path: lambda: unipc.PosixSemaphore.open(f"{OWN}-nobody", wait_for_creator=None),
     "wait for events": lambda stack, path: stack.enter_context(unipc.Poller()).wait,
     "wait for a ring": lambda stack, path: _flying(stack).wait,
     "wait for what is asked": lambda stack, path: _asking(stack).wait,

@@ -259,8 +259,7 @@ def test_a_barrier() -> None:
             barrier.leave()
 
 
-def test_they_travel_to_other_processes() -> None:
-    name = f"unipc-test-{os.getpid()}-locks"
+def test_they_travel_to_other_processes(name: str) -> None:
     with unipc.Memory.create(name, 4096, temporary=True) as memory:
         for place in (unipc.Event, unipc.RwLock, unipc.Condvar, unipc.Barrier, unipc.Spinlock):
             copy = pickle.loads(pickle.dumps(place.from_buffer(memory, 1024)))
