@@ -114,7 +114,7 @@ def on_mqs(job: Job) -> list[int]:
 
 
 def on_sysv_queues(job: Job) -> list[int]:
-    there, back = unipc.SysvQueue.private(temporary=True), unipc.SysvQueue.private(temporary=True)
+    there, back = unipc.SysvQueue.create_private(temporary=True), unipc.SysvQueue.create_private(temporary=True)
 
     def open_ends(is_peer: bool, _: int) -> Ends:
         return (there.receive, back.send) if is_peer else (back.receive, there.send)
@@ -175,7 +175,7 @@ def on_named_semaphores(job: Job) -> list[int]:
 
 
 def on_sysv_semaphores(job: Job) -> list[int]:
-    semaphores = unipc.SysvSemaphores.private([0, 0], temporary=True)
+    semaphores = unipc.SysvSemaphores.create_private([0, 0], temporary=True)
     there, back = ((partial(semaphores.post, index), partial(semaphores.wait, index)) for index in (0, 1))
     return measure_notices(job, there, back)
 

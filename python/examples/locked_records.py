@@ -35,7 +35,7 @@ def look(path: str) -> None:
     """What somebody else sees while this process holds number 1."""
     with contextlib.closing(unipc.FileLock(path, create=False)) as other:
         for number in (1, 2):
-            held = other.holder(start=number * SIZE, length=SIZE) is not None
+            held = other.find_holder(start=number * SIZE, length=SIZE) is not None
             print(f"Number {number} is locked by another: {'yes' if held else 'no'}", flush=True)
 
 

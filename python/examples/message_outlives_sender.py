@@ -18,7 +18,7 @@ def send_both(posix: unipc.Mq, sysv: unipc.SysvQueue) -> None:
 def main(name: str = f"unipc-left-{os.getpid()}") -> None:
     with (
         unipc.Mq.create(name, capacity=1, largest=64, temporary=True) as posix,
-        unipc.SysvQueue.private(temporary=True) as sysv,
+        unipc.SysvQueue.create_private(temporary=True) as sysv,
     ):
         with child(send_both, posix, sysv):
             pass

@@ -63,7 +63,7 @@ def dying(semaphores: unipc.SysvSemaphores) -> None:
 def main(path: str | None = None) -> None:
     values = [1, 0, 1, 1]
     with (
-        unipc.SysvSemaphores.private(values, temporary=True)
+        unipc.SysvSemaphores.create_private(values, temporary=True)
         if path is None
         else unipc.SysvSemaphores.create(unipc.sysv_key(path, 1), values, temporary=True)
     ) as semaphores:

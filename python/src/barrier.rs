@@ -5,7 +5,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 
 use crate::error::Raise;
-use crate::mutex::InPlace;
+use crate::in_place::InPlace;
 use crate::wait::waiting;
 
 /// A barrier at a place in shared memory: nobody goes on before all parties have come, round after round. It must be initialised with their number.

@@ -7,7 +7,8 @@ use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
 
 use crate::error::Raise;
-use crate::mutex::{InPlace, Mutex};
+use crate::in_place::InPlace;
+use crate::mutex::Mutex;
 use crate::wait::waiting;
 
 /// A condition variable at a place in shared memory, used with a Mutex beside it. Zero bytes are a valid one.

@@ -216,8 +216,8 @@ impl Datagram {
 
     /// Gives the socket its receiver: send then goes there, and only what comes from there is received.
     ///
-    /// any_owner accepts a path of a user other than oneself and root; wait_for_listener waits for the receiver to appear.
-    /// Errors: FileNotFoundError, ConnectionRefusedError if nobody receives there; WrongKind; PermissionError. Source: connect(2).
+    /// any_owner accepts a path of a user other than oneself and root; wait_for_listener waits for the receiver to appear, up to the timeout.
+    /// Errors: FileNotFoundError, ConnectionRefusedError if nobody receives there; WrongKind; PermissionError; BlockingIOError, TimeoutError. Source: connect(2).
     #[pyo3(signature = (address, *, timeout=None, any_owner=false, wait_for_listener=false))]
     fn connect(&self, py: Python<'_>, address: PathBuf, timeout: Option<f64>, any_owner: bool, wait_for_listener: bool) -> PyResult<()> {
         let (address, options) = (path_text(address)?, UnixConnectOptions { any_owner, wait_for_listener });
@@ -305,7 +305,7 @@ impl Datagram {
         Ok((PyBytes::new(py, data.data()), released(received.descriptors)))
     }
 
-    /// The size of the next message, which stays.
+    /// The size in bytes of the next message, which stays. Errors: BlockingIOError, TimeoutError: there is none.
     #[pyo3(signature = (*, timeout=None))]
     fn next_size(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
         self.handle.wait(py, timeout, |socket, wait| socket.next_size(wait))

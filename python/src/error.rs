@@ -19,16 +19,16 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
             .and_then(|class| class.call1((failure as i32, text, object)))
             .map_or_else(|problem| problem, PyErr::from_value),
     };
-    note_transferred(py, &raised, error.transferred());
+    if error.transferred() != 0 {
+        note_transferred(py, &raised, error.transferred());
+    }
     raised
 }
 
 /// Notes on an exception how many bytes had passed before it.
 pub(crate) fn note_transferred(py: Python<'_>, raised: &PyErr, bytes: usize) {
-    if bytes != 0 {
-        // An exception that has no room for it is raised all the same.
-        let _ = raised.value(py).setattr("transferred", bytes);
-    }
+    // An exception that has no room for it is raised all the same.
+    let _ = raised.value(py).setattr("transferred", bytes);
 }
 
 fn own_class(py: Python<'_>, failure: Failure) -> PyResult<pyo3::Bound<'_, PyAny>> {

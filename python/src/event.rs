@@ -7,13 +7,14 @@ use pyo3::prelude::*;
 use unipc::event::{self, EventCounter, EventCounterOptions};
 
 use crate::error::{Raise, invalid};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, reduce};
 use crate::stream::adopt;
 
 /// A counter that wakes, for a process and its children, or whoever is sent its descriptor.
 ///
 /// The sender writes its data first and then adds; the receiver takes first and then reads all the data there is, however large the number was. initial: what
-/// the counter begins with. semaphore: each take takes one. It costs one descriptor; parent and child share the counter. `with` closes it.
+/// the counter begins with. semaphore: each take takes one. It costs one descriptor; parent and child share the
+/// counter, and it travels to multiprocessing children. `with` closes it.
 /// Errors: OSError with EMFILE, ENFILE. Source: eventfd(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct EventFd {
@@ -89,6 +90,10 @@ impl EventFd {
         self.handle.close();
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_event_fd")
+    }
+
     fn __repr__(&self) -> String {
         format!("<unipc.EventFd {}>", describe(&self.handle))
     }
@@ -106,7 +111,7 @@ fn seconds(seconds: f64) -> PyResult<Duration> {
 /// A timer that is a descriptor. Expirations that nobody took are counted.
 ///
 /// clock: "monotonic", which stands still while the machine sleeps, or "boottime", which does not; neither can be set. It is not set at first. It costs one
-/// descriptor; parent and child share it. `with` closes it. Errors: OSError with EMFILE, ENFILE. Source: timerfd_create(2).
+/// descriptor; parent and child share it, and it travels to multiprocessing children. `with` closes it. Errors: OSError with EMFILE, ENFILE. Source: timerfd_create(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Timer {
     handle: Handle<event::Timer>,
@@ -200,6 +205,10 @@ impl Timer {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_timer")
     }
 
     fn __repr__(&self) -> String {

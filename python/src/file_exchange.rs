@@ -10,7 +10,7 @@ use unipc::file::exchange::{self, AppendOptions, Durability, Followed, Follower,
 
 use crate::buffer::Buffer;
 use crate::error::{Raise, invalid};
-use crate::handle::{Handle, until_closed};
+use crate::handle::{Handle, reduce, until_closed};
 use crate::stream::path_text;
 use crate::wait::waiting;
 
@@ -162,7 +162,7 @@ impl FileFollower {
     }
 
     /// As receive, and tells what has happened to the file: replacement and deletion after the last record of the old one. A file that was truncated and has
-    /// grown again by then goes unseen.
+    /// grown again by then goes unseen. Errors as receive.
     #[pyo3(signature = (*, timeout=None))]
     fn receive_event(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<FileEvent> {
         let (record, found) = self.next(py, timeout, true)?;
@@ -214,6 +214,10 @@ impl FileFollower {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

@@ -8,7 +8,8 @@ use unipc::file::lock::{self, FileLockOptions, LockKind, LockMode, LockRange};
 use unipc::{Errno, Wait};
 
 use crate::error::{Raise, invalid};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, reduce};
+use crate::in_place::tried;
 use crate::stream::{adopt, path_text};
 
 /// A file, opened to be locked; an empty one is made if there is none. `with` holds it exclusively, all of it.
@@ -24,7 +25,7 @@ use crate::stream::{adopt, path_text};
 /// mode: the permissions of a new file, set whatever the umask says; 0 is 0o600. group: by name or number. read_only is enough for a flock, and for
 /// shared locks of the other kinds. any_owner accepts a file of a user other than oneself and root. create=False leaves it at files that exist.
 /// Errors: FileNotFoundError; PermissionError; WrongKind for what is no regular file; OSError with ELOOP for a link.
-/// It costs a descriptor. Source: fcntl_locking(2), flock(2).
+/// It costs a descriptor. Pickling opens the file by its path, as another holder that holds nothing. Source: fcntl_locking(2), flock(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct FileLock {
     handle: Handle<lock::FileLock>,
@@ -32,6 +33,12 @@ pub(crate) struct FileLock {
     #[pyo3(get)]
     /// The path; None for one of a descriptor.
     path: Option<String>,
+    #[pyo3(get)]
+    /// Whether the file was opened to read only.
+    read_only: bool,
+    #[pyo3(get)]
+    /// Whether it was asked for whoever owns it.
+    any_owner: bool,
 }
 
 /// A lock that is in the way.
@@ -126,7 +133,7 @@ impl FileLock {
         let options = FileLockOptions { kind, read_only, mode, group, any_owner };
         let open = if create { lock::FileLock::open_or_create } else { lock::FileLock::open };
         let file = py.detach(|| open(&path, &options)).raise(py)?;
-        Ok(FileLock { handle: Handle::new("file lock", file), kind, path: Some(path) })
+        Ok(FileLock { handle: Handle::new("file lock", file), kind, path: Some(path), read_only, any_owner })
     }
 
     /// Takes over a descriptor of a file; of a directory too, for a flock. One that is refused stays the caller's. Errors: OSError with EBADF.
@@ -135,7 +142,7 @@ impl FileLock {
     fn from_fd(py: Python<'_>, fd: i32, kind: &str) -> PyResult<FileLock> {
         let kind = kind_of(kind)?;
         let file = adopt(py, fd, |descriptor| lock::FileLock::adopt(descriptor, kind))?;
-        Ok(FileLock { handle: Handle::new("file lock", file), kind, path: None })
+        Ok(FileLock { handle: Handle::new("file lock", file), kind, path: None, read_only: false, any_owner: false })
     }
 
     /// Locks a range of bytes; a length of 0 is all from the start, however the file grows. What this object holds in it is converted.
@@ -150,10 +157,7 @@ impl FileLock {
     /// Locks a range if nobody else holds it; whether it did.
     #[pyo3(signature = (*, shared=false, start=0, length=0))]
     fn try_lock(&self, py: Python<'_>, shared: bool, start: u64, length: u64) -> PyResult<bool> {
-        match self.handle.share()?.acquire(mode_of(shared), LockRange { start, length }, Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-            other => other.map(|()| true).raise(py),
-        }
+        tried(py, self.handle.share()?.acquire(mode_of(shared), LockRange { start, length }, Wait::NEVER))
     }
 
     /// Holds a range for the length of a with statement. Arguments and errors as lock.
@@ -166,7 +170,7 @@ impl FileLock {
     ///
     /// Two that upgrade at once wait for each other, so give it a timeout. A flock is given back first: others may have changed the file before the
     /// exclusive lock is there. When it fails the lock is shared as before, or the error is OSError with ENOLCK: another took the file, nothing is held.
-    /// What is not held is not locked: PermissionError.
+    /// What is not held is not locked: PermissionError. Else errors as lock.
     #[pyo3(signature = (*, start=0, length=0, timeout=None))]
     fn upgrade(&self, py: Python<'_>, start: u64, length: u64, timeout: Option<f64>) -> PyResult<()> {
         self.handle.wait(py, timeout, |lock, wait| lock.upgrade(LockRange { start, length }, wait))
@@ -188,7 +192,7 @@ impl FileLock {
     ///
     /// Errors: Unavailable for a flock, without /proc/locks.
     #[pyo3(signature = (*, shared=false, start=0, length=0))]
-    fn holder(&self, py: Python<'_>, shared: bool, start: u64, length: u64) -> PyResult<Option<FileLockHolder>> {
+    fn find_holder(&self, py: Python<'_>, shared: bool, start: u64, length: u64) -> PyResult<Option<FileLockHolder>> {
         let found = self.handle.share()?.holder(mode_of(shared), LockRange { start, length }).raise(py)?;
         Ok(found.map(|found| FileLockHolder {
             pid: found.process,
@@ -238,6 +242,10 @@ impl FileLock {
     fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
         let _ = (kind, error, traceback);
         self.give_back(py, LockRange::WHOLE)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_file_lock")
     }
 
     fn __repr__(&self) -> String {

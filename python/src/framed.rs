@@ -9,7 +9,7 @@ use unipc::stream::{self, FrameLimit};
 
 use crate::buffer::Buffer;
 use crate::error::{Raise, is_end};
-use crate::handle::{Handle, describe, fileno, until_closed};
+use crate::handle::{Handle, describe, fileno, reduce, until_closed};
 use crate::stream::Stream;
 
 /// Messages up to this many bytes pass through the stack.
@@ -120,6 +120,10 @@ impl Framed {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

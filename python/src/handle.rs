@@ -17,7 +17,7 @@ use unipc::wait::Deadline;
 use unipc::{Errno, Failure, Timeout, Wait, memory, message, stream, sync};
 
 use crate::error::{self, Raise, invalid};
-use crate::wait::{waiting, waiting_for};
+use crate::wait::{Failed, attempted, noted, waiting};
 
 /// The longest that a close waits for the calls inside, which are told within 50 ms.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -371,10 +371,11 @@ impl<T: Send + Sync> Handle<T> {
         timeout: Option<f64>,
         call: impl FnOnce(&T, Wait<'_>) -> unipc::Result<R> + Send,
     ) -> PyResult<R> {
-        self.wait_for(py, timeout, |_| 0, call)
+        self.attempt(py, timeout, call).map_err(|(error, _)| error)
     }
 
-    /// [`wait`](Handle::wait), where `passed` says how many bytes a result stands for that is lost to an exception of a signal's handler.
+    /// [`wait`](Handle::wait) for a call that may do a part: what it raises says in any case how much had passed. `passed` is how many bytes a result stands
+    /// for, which is lost to an exception of a signal's handler.
     #[inline]
     pub(crate) fn wait_for<R: Send>(
         &self,
@@ -383,10 +384,21 @@ impl<T: Send + Sync> Handle<T> {
         passed: impl FnOnce(&R) -> usize,
         call: impl FnOnce(&T, Wait<'_>) -> unipc::Result<R> + Send,
     ) -> PyResult<R> {
-        let generation = self.place.enter(0).map_err(|refusal| self.refused(&refusal))?;
+        self.attempt(py, timeout, call).map_err(|failed| noted(py, failed, passed))
+    }
+
+    #[inline]
+    fn attempt<R: Send>(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        call: impl FnOnce(&T, Wait<'_>) -> unipc::Result<R> + Send,
+    ) -> Result<R, Failed<R>> {
+        let nothing_done = || Err(unipc::Error::os("use handle", Errno::EBADF));
+        let generation = self.place.enter(0).map_err(|refusal| (self.refused(&refusal), nothing_done()))?;
         let frame = Call { state: &self.place.state, generation: Cell::new(generation), outer: CALLS.get() };
         let inside = Inside::new(&self.place, &frame);
-        waiting_for(py, timeout, &|| !self.is_closed(), passed, move |wait| {
+        attempted(py, timeout, &|| !self.is_closed(), move |wait| {
             let inside = inside;
             call(inside.object(), wait)
         })

@@ -15,6 +15,7 @@ mod file_exchange;
 mod file_lock;
 mod framed;
 mod handle;
+mod in_place;
 mod listener;
 mod memory;
 mod message;

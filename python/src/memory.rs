@@ -318,16 +318,21 @@ impl Memory {
 
     /// Makes memory known by its descriptor, which can be sealed. name only shows in /proc.
     ///
-    /// prefault has every page at hand; pinned keeps the pages out of swap space; huge_pages: "try" (page_size tells what came of it) or "require".
-    /// Errors: OSError with ENOMEM, EINVAL; Unavailable for huge pages that there are not. Source: memfd_create(2).
+    /// size: bytes, at least 1. mode, group, sparse: as create. prefault has every page at hand; pinned keeps the pages out of swap space; huge_pages: "try"
+    /// (page_size tells what came of it) or "require". executable leaves out the seal against being executed. checked: as open.
+    /// Errors: ValueError, OSError with ENOMEM, EINVAL, ENAMETOOLONG; PermissionError for a group of others; Unavailable for huge pages that there are not.
+    /// Source: memfd_create(2).
     #[staticmethod]
-    #[pyo3(signature = (name, size, *, mode=0, sparse=false, prefault=false, pinned=false, huge_pages=None, executable=false, checked=false))]
+    #[pyo3(signature = (
+        name, size, *, mode=0, group=None, sparse=false, prefault=false, pinned=false, huge_pages=None, executable=false, checked=false
+    ))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
     fn memfd(
         py: Python<'_>,
         name: &str,
         size: usize,
         mode: u32,
+        group: Option<String>,
         sparse: bool,
         prefault: bool,
         pinned: bool,
@@ -336,7 +341,7 @@ impl Memory {
         checked: bool,
     ) -> PyResult<Memory> {
         let huge_pages = huge(huge_pages)?;
-        let options = MemoryOptions { size, mode, sparse, prefault, pinned, huge_pages, executable, checked, ..Default::default() };
+        let options = MemoryOptions { size, mode, group, sparse, prefault, pinned, huge_pages, executable, checked, ..Default::default() };
         made(py, Some(0.0), options, |options| memory::Memory::memfd(name, options))
     }
 
@@ -364,9 +369,16 @@ impl Memory {
     /// Creates System V shared memory without a key, for children and for those who are told sysv_status().id. With temporary it is removed at once, and
     /// its pages go with the last process, however that ends.
     #[staticmethod]
-    #[pyo3(signature = (size, *, mode=0, temporary=false, sparse=false))]
-    fn create_private_sysv(py: Python<'_>, size: usize, mode: u32, temporary: bool, sparse: bool) -> PyResult<Memory> {
-        let options = MemoryOptions { size, mode, temporary, sparse, ..Default::default() };
+    #[pyo3(signature = (size, *, mode=0, group=None, temporary=false, sparse=false))]
+    fn create_private_sysv(
+        py: Python<'_>,
+        size: usize,
+        mode: u32,
+        group: Option<String>,
+        temporary: bool,
+        sparse: bool,
+    ) -> PyResult<Memory> {
+        let options = MemoryOptions { size, mode, group, temporary, sparse, ..Default::default() };
         made(py, Some(0.0), options, memory::Memory::create_private_sysv)
     }
 

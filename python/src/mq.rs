@@ -121,7 +121,8 @@ impl Mq {
         named(py, name, wait_for_creator, options, message::Mq::open)
     }
 
-    /// Opens a queue, or creates it if there is none: the capacity counts only for the one who creates. Errors as open and create.
+    /// Opens a queue, or creates it if there is none: the capacity counts only for the one who creates. There is no creator to
+    /// wait for: a queue comes whole. Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(signature = (name, *, capacity=0, largest=0, mode=0, group=None, access="both", any_owner=false, temporary=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]

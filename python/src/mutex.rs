@@ -1,61 +1,12 @@
 //! The mutex at a place in shared memory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
+use unipc::Wait;
 use unipc::sync::{self, MutexKind};
-use unipc::{Errno, Wait};
 
-use crate::buffer::Buffer;
 use crate::error::{Raise, invalid};
-use crate::wait::waiting;
-
-/// An object of the core in the memory that a buffer lends.
-pub(crate) struct InPlace {
-    buffer: Buffer,
-    offset: usize,
-    /// For pickling: the memory knows how to travel.
-    pub(crate) source: Py<PyAny>,
-}
-
-impl InPlace {
-    pub(crate) fn new<T>(source: &Bound<'_, PyAny>, offset: usize) -> PyResult<InPlace> {
-        let buffer = Buffer::writable(source)?;
-        let (size, room) = (size_of::<T>(), buffer.len());
-        if offset > room || size > room - offset {
-            return Err(invalid(format!("{size} bytes at {offset} do not lie within the {room} bytes of the buffer")));
-        }
-        if !(buffer.as_ptr() as usize + offset).is_multiple_of(align_of::<T>()) {
-            return Err(invalid(format!("the place is not at a multiple of {} bytes", align_of::<T>())));
-        }
-        Ok(InPlace { buffer, offset, source: source.clone().unbind() })
-    }
-
-    pub(crate) fn place<T>(&self) -> *mut T {
-        // SAFETY: the object lies inside the buffer, as `new` has checked.
-        unsafe { self.buffer.as_ptr().add(self.offset).cast() }
-    }
-
-    /// # Safety
-    /// `T` is the type that `new` was called with, and made of atomics: any bytes are a valid one.
-    pub(crate) unsafe fn object<T>(&self) -> &T {
-        // SAFETY: inside the buffer and aligned, as `new` has checked; lent while `self` lives.
-        unsafe { &*self.place::<T>() }
-    }
-
-    /// For the collector of cycles: a structure may keep the lock that is in it.
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.source)?;
-        self.buffer.traverse(visit)
-    }
-
-    /// What to call, and with what, to have the object on the other side of a pickle.
-    pub(crate) fn reduce<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = object.py();
-        py.import("unipc._pickling")?.call_method1("reduce_in_place", (object.get_type(), &self.source, self.offset))
-    }
-}
+use crate::in_place::{InPlace, acquire, guard, tried};
 
 /// A mutex at a place in shared memory, whose holder may die. Zero bytes are an unlocked mutex.
 ///
@@ -70,20 +21,6 @@ impl Mutex {
     pub(crate) fn object(&self) -> &sync::Mutex {
         // SAFETY: the only type that a place of this class is made for.
         unsafe { self.0.object() }
-    }
-
-    /// The first attempt keeps the interpreter's lock: it does not wait.
-    fn acquire<R: Send>(
-        &self,
-        py: Python<'_>,
-        timeout: Option<f64>,
-        lock: impl Fn(&sync::Mutex, Wait<'_>) -> unipc::Result<R> + Sync,
-    ) -> PyResult<R> {
-        let mutex = self.object();
-        match lock(mutex, Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => waiting(py, timeout, &|| true, |wait| lock(mutex, wait)),
-            other => other.raise(py),
-        }
     }
 }
 
@@ -120,23 +57,22 @@ impl Mutex {
     /// TimeoutError; OSError with EDEADLK for the holder of an error-checking one; Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn lock(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Guard> {
-        slf.get().acquire(slf.py(), timeout, |mutex, wait| mutex.lock_raw(wait))?;
-        Ok(Guard { mutex: slf.unbind(), needs_repair: AtomicBool::new(false) })
+        let mutex = slf.get().object();
+        acquire(slf.py(), timeout, |wait| mutex.lock_raw(wait))?;
+        Ok(Guard::new(slf, false))
     }
 
     /// Locks if nobody holds it; whether it did. Errors as lock.
     fn try_lock(&self, py: Python<'_>) -> PyResult<bool> {
-        match self.object().lock_raw(Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-            other => other.raise(py).map(|()| true),
-        }
+        tried(py, self.object().lock_raw(Wait::NEVER))
     }
 
     /// Locks also when the last holder died; the guard's needs_repair tells. Errors as lock, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn lock_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Guard> {
-        let needs_repair = slf.get().acquire(slf.py(), timeout, |mutex, wait| mutex.lock_recover_raw(wait))?;
-        Ok(Guard { mutex: slf.unbind(), needs_repair: AtomicBool::new(needs_repair) })
+        let mutex = slf.get().object();
+        let needs_repair = acquire(slf.py(), timeout, |wait| mutex.lock_recover_raw(wait))?;
+        Ok(Guard::new(slf, needs_repair))
     }
 
     /// Ends the need for repair. Errors: PermissionError unless the calling thread holds the mutex.
@@ -150,7 +86,8 @@ impl Mutex {
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().acquire(slf.py(), None, |mutex, wait| mutex.lock_raw(wait))?;
+        let mutex = slf.get().object();
+        acquire(slf.py(), None, |wait| mutex.lock_raw(wait))?;
         Ok(slf)
     }
 
@@ -169,39 +106,9 @@ impl Mutex {
     }
 }
 
-/// Holds a Mutex; the end of its with statement unlocks it.
-#[pyclass(frozen, weakref, module = "unipc")]
-pub(crate) struct Guard {
-    mutex: Py<Mutex>,
-    needs_repair: AtomicBool,
-}
-
-#[pymethods]
-impl Guard {
+guard! {
+    /// Holds a Mutex; the end of its with statement unlocks it.
+    Guard of Mutex,
     /// Whether a holder died and nobody has repaired what the mutex protects since.
-    #[getter]
-    fn needs_repair(&self) -> bool {
-        self.needs_repair.load(Ordering::Relaxed)
-    }
-
-    /// To be called when the repair is done. Without it the next holder is told again.
-    fn mark_consistent(&self, py: Python<'_>) -> PyResult<()> {
-        self.mutex.get().mark_consistent(py)?;
-        self.needs_repair.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
-        let _ = (kind, error, traceback);
-        self.mutex.get().unlock(py)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.mutex)
-    }
+    needs_repair
 }

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use unipc::event::{self, Event, Events, Interest, Probe, Ready, Source, probe};
 use unipc::{Errno, Error};
 
 use crate::error::{Raise, invalid};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, reduce};
 use crate::semaphore::{PosixSemaphore, Semaphore};
 use crate::sysv_queue::{SysvQueue, which};
+use crate::sysv_semaphores::SysvSemaphores;
 
 /// A poller, and the Python objects that its tokens stand for. Nothing that is done under the lock needs the interpreter's.
 struct Inner {
@@ -175,20 +177,26 @@ fn interest(readable: bool, writable: bool, priority: bool, edge: bool, one_shot
     parts.iter().filter(|(is_asked, _)| *is_asked).fold(Interest::NONE, |all, (_, part)| all | *part)
 }
 
+fn closed() -> Error {
+    Error::os("ask a closed object", Errno::EBADF)
+}
+
 /// What an object without a descriptor is asked; None for all others.
 fn probe_of(py: Python<'_>, object: &Bound<'_, PyAny>, kind: i64) -> PyResult<Option<Probe>> {
     let level = |units: u32| if units > 0 { Ready::READABLE } else { Ready::NOTHING };
-    let gone = || Error::os("ask a closed object", Errno::EBADF);
     if let Ok(queue) = object.cast::<SysvQueue>() {
         return probe::sysv_queue(queue.get().identifier(), which(kind, false)?).raise(py).map(Some);
     }
     if let Ok(semaphore) = object.cast::<PosixSemaphore>() {
         let semaphore = semaphore.clone().unbind();
-        return Ok(Some(Box::new(move |_| semaphore.get().free().ok_or_else(gone)?.map(level))));
+        return Ok(Some(Box::new(move |_| semaphore.get().free().ok_or_else(closed)?.map(level))));
     }
     if let Ok(semaphore) = object.cast::<Semaphore>() {
         let semaphore = semaphore.clone().unbind();
         return Ok(Some(Box::new(move |_| semaphore.get().object().value().map(level))));
+    }
+    if object.is_instance_of::<SysvSemaphores>() {
+        return Err(PyTypeError::new_err("semaphores of a SysvSemaphores are watched one by one, by add_sysv_semaphore"));
     }
     Ok(None)
 }
@@ -249,25 +257,33 @@ impl Poller {
         })
     }
 
-    /// Watches one semaphore of a System V set, by the set's number as ipcs -s shows it: readable while its value is at least units; of 0 units, while it is 0.
+    /// Watches one semaphore of a System V set: readable while its value is at least units; of 0 units, while it is 0.
+    ///
+    /// semaphores: a SysvSemaphores, or the number of a set as ipcs -s shows it. index: which of the set. token, edge, one_shot: as add.
     /// Errors: PermissionError: no right to read; OSError with EINVAL, EIDRM; Forked.
-    #[pyo3(signature = (id, index=0, token=None, *, units=1, edge=false, one_shot=false))]
+    #[pyo3(signature = (semaphores, index=0, token=None, *, units=1, edge=false, one_shot=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn add_sysv_semaphore(
         &self,
         py: Python<'_>,
-        id: i32,
+        semaphores: &Bound<'_, PyAny>,
         index: u16,
         token: Option<Py<PyAny>>,
         units: u16,
         edge: bool,
         one_shot: bool,
     ) -> PyResult<u64> {
-        let token = token.unwrap_or_else(|| py.None());
+        let token = token.unwrap_or_else(|| semaphores.clone().unbind());
         let interest = interest(true, false, false, edge, one_shot);
-        self.handle.long(py, |inner| {
-            inner.add(token, |poller, number| poller.add_probe(probe::sysv_semaphore(id, index, units), interest, number))
-        })
+        let probe = match semaphores.cast::<SysvSemaphores>() {
+            Ok(set) => {
+                let ask = probe::sysv_semaphore(set.get().identifier(), index, units);
+                let set = set.clone().unbind();
+                Box::new(move |given| if set.get().is_closed() { Err(closed()) } else { ask(given) })
+            }
+            Err(_) => probe::sysv_semaphore(semaphores.extract()?, index, units),
+        };
+        self.handle.long(py, |inner| inner.add(token, |poller, number| poller.add_probe(probe, interest, number)))
     }
 
     /// Watches a source for something else; one that is told once is armed again. Errors: FileNotFoundError: no such source; OSError with EBADF: it was
@@ -316,6 +332,11 @@ impl Poller {
         fileno(&self.handle)
     }
 
+    /// Whether some source has no descriptor and is asked: the poller's descriptor tells nothing of those.
+    fn is_asking(&self) -> PyResult<bool> {
+        Ok(self.handle.share()?.poller.is_asking())
+    }
+
     /// How many sources there are. Errors: Forked.
     fn source_count(&self, py: Python<'_>) -> PyResult<usize> {
         self.handle.long(py, |inner| inner.poller.source_count())
@@ -340,6 +361,10 @@ impl Poller {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

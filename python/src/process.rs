@@ -13,7 +13,7 @@ use unipc::event::{self, ProcessExit, signal::Target};
 use unipc::process::{self, Command};
 
 use crate::error::{Raise, invalid};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, reduce};
 use crate::signal::send;
 use crate::stream::adopt;
 
@@ -107,7 +107,7 @@ fn command<'a>(
 
 /// A process whose end can be waited for, whatever becomes of its number.
 ///
-/// It costs one descriptor, a pidfd. `with` closes the object and does nothing to the process; a child that was not waited for is waited for when this module
+/// It costs one descriptor, a pidfd, and travels to multiprocessing children, which are told that the process has ended and not how. `with` closes the object and does nothing to the process; a child that was not waited for is waited for when this module
 /// starts or closes another.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Process {
@@ -214,6 +214,10 @@ impl Process {
         self.handle.close();
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "reduce_process")
+    }
+
     fn __repr__(&self) -> String {
         format!("<unipc.Process pid={} {}>", self.pid, describe(&self.handle))
     }
@@ -235,7 +239,7 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Starts commands, each a list of arguments, with pipes between them. stdin is the first one's, stdout the last one's, stderr everybody's: a descriptor or an object
     /// with fileno(); None is this process's.
-    /// Errors: ValueError for a command without arguments; OSError with EINVAL for no commands; as Process.spawn.
+    /// Errors: ValueError for a command without arguments; OSError with EINVAL for no commands; else errors as Process.spawn. Source: pipe(2), execve(2).
     #[staticmethod]
     #[pyo3(signature = (commands, *, stdin=None, stdout=None, stderr=None, environment=None, directory=None))]
     fn spawn(
@@ -296,6 +300,10 @@ impl Pipeline {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

@@ -9,7 +9,7 @@ use unipc::{Errno, Error};
 
 use crate::buffer::Buffer;
 use crate::error::{Raise, invalid, raise};
-use crate::handle::{Handle, describe, fileno};
+use crate::handle::{Handle, describe, fileno, reduce};
 use crate::poller::number_of;
 
 /// What has become of an operation of a Ring.
@@ -160,6 +160,10 @@ impl Ring {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

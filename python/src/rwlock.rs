@@ -1,15 +1,12 @@
 //! The reader-writer lock at a place in shared memory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
+use unipc::Wait;
 use unipc::sync;
-use unipc::{Errno, Wait};
 
 use crate::error::Raise;
-use crate::mutex::InPlace;
-use crate::wait::waiting;
+use crate::in_place::{InPlace, acquire, guard, tried};
 
 /// A reader-writer lock at a place in shared memory, whose holders may die. Zero bytes are an unlocked one.
 ///
@@ -25,26 +22,15 @@ impl RwLock {
         unsafe { self.0.object() }
     }
 
-    /// The first attempt keeps the interpreter's lock: it does not wait. The call gives whether repair is needed.
+    /// The call gives whether repair is needed.
     fn acquire(
-        slf: &Bound<'_, Self>,
+        slf: Bound<'_, Self>,
         timeout: Option<f64>,
         lock: impl Fn(&sync::RwLock, Wait<'_>) -> unipc::Result<bool> + Sync,
     ) -> PyResult<RwLockGuard> {
-        let (py, object) = (slf.py(), slf.get().object());
-        let needs_repair = match lock(object, Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => waiting(py, timeout, &|| true, |wait| lock(object, wait))?,
-            other => other.raise(py)?,
-        };
-        Ok(RwLockGuard { lock: slf.clone().unbind(), needs_repair: AtomicBool::new(needs_repair) })
-    }
-}
-
-/// Whether an attempt that does not wait has got it.
-fn tried(py: Python<'_>, result: unipc::Result<()>) -> PyResult<bool> {
-    match result {
-        Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-        other => other.raise(py).map(|()| true),
+        let object = slf.get().object();
+        let needs_repair = acquire(slf.py(), timeout, |wait| lock(object, wait))?;
+        Ok(RwLockGuard::new(slf, needs_repair))
     }
 }
 
@@ -76,25 +62,25 @@ impl RwLock {
     /// TimeoutError; OSError with EDEADLK for a thread that holds it; Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn read(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
-        RwLock::acquire(&slf, timeout, |lock, wait| lock.read_raw(wait).map(|()| false))
+        RwLock::acquire(slf, timeout, |lock, wait| lock.read_raw(wait).map(|()| false))
     }
 
     /// Takes the whole lock. Errors as read.
     #[pyo3(signature = (*, timeout=None))]
     fn write(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
-        RwLock::acquire(&slf, timeout, |lock, wait| lock.write_raw(wait).map(|()| false))
+        RwLock::acquire(slf, timeout, |lock, wait| lock.write_raw(wait).map(|()| false))
     }
 
     /// Takes a share, or, if a writer died, the whole lock: the guard's needs_repair tells. Errors as read, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn read_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
-        RwLock::acquire(&slf, timeout, |lock, wait| lock.read_recover_raw(wait))
+        RwLock::acquire(slf, timeout, |lock, wait| lock.read_recover_raw(wait))
     }
 
     /// Takes the whole lock also when a writer died; the guard's needs_repair tells. Errors as read, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn write_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
-        RwLock::acquire(&slf, timeout, |lock, wait| lock.write_recover_raw(wait))
+        RwLock::acquire(slf, timeout, |lock, wait| lock.write_recover_raw(wait))
     }
 
     /// Takes a share if no writer is there; whether it did. Unlock it by unlock. Errors as read.
@@ -126,39 +112,9 @@ impl RwLock {
     }
 }
 
-/// Holds an RwLock, a share or the whole; the end of its with statement unlocks it.
-#[pyclass(frozen, weakref, module = "unipc")]
-pub(crate) struct RwLockGuard {
-    lock: Py<RwLock>,
-    needs_repair: AtomicBool,
-}
-
-#[pymethods]
-impl RwLockGuard {
+guard! {
+    /// Holds an RwLock, a share or the whole; the end of its with statement unlocks it.
+    RwLockGuard of RwLock,
     /// Whether a writer died and nobody has repaired what the lock protects since. Then this holds the whole lock, also if a share was asked for.
-    #[getter]
-    fn needs_repair(&self) -> bool {
-        self.needs_repair.load(Ordering::Relaxed)
-    }
-
-    /// To be called when the repair is done. Without it the next holder is told again.
-    fn mark_consistent(&self, py: Python<'_>) -> PyResult<()> {
-        self.lock.get().mark_consistent(py)?;
-        self.needs_repair.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
-        let _ = (kind, error, traceback);
-        self.lock.get().unlock(py)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.lock)
-    }
+    needs_repair
 }

@@ -7,7 +7,7 @@ use unipc::{Errno, Wait};
 
 use crate::error::Raise;
 use crate::handle::{Handle, reduce};
-use crate::mutex::InPlace;
+use crate::in_place::{InPlace, acquire, tried};
 use crate::wait::waiting;
 
 /// A counting semaphore at a place in shared memory. Zero bytes are a plain semaphore of value 0.
@@ -63,15 +63,12 @@ impl Semaphore {
     /// Takes a unit. Errors: BlockingIOError, TimeoutError; Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
-        match self.object().try_wait() {
-            Err(error) if error.is(Errno::EAGAIN) => waiting(py, timeout, &|| true, |wait| self.object().wait(wait)),
-            other => other.raise(py),
-        }
+        acquire(py, timeout, |wait| self.object().wait(wait))
     }
 
     /// Takes a unit if one is free; whether it did.
     fn try_wait(&self, py: Python<'_>) -> PyResult<bool> {
-        told(py, self.object().try_wait())
+        tried(py, self.object().try_wait())
     }
 
     /// Gives a unit back, and wakes one who waits. Errors: OSError with EOVERFLOW; PermissionError from a process that holds no unit of a recovering
@@ -102,14 +99,6 @@ impl Semaphore {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.0.traverse(&visit)
-    }
-}
-
-/// A try as a yes or a no.
-fn told(py: Python<'_>, result: unipc::Result<()>) -> PyResult<bool> {
-    match result {
-        Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-        other => other.raise(py).map(|()| true),
     }
 }
 
@@ -210,7 +199,8 @@ impl PosixSemaphore {
         named(py, name, wait_for_creator, options, sync::PosixSemaphore::open)
     }
 
-    /// Opens a named semaphore, or creates it if there is none: the value counts only for the one who creates. Errors as open and create.
+    /// Opens a named semaphore, or creates it if there is none: the value counts only for the one who creates. There is no
+    /// creator to wait for: a semaphore comes whole. Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(signature = (name, value=0, *, mode=0, group=None, any_owner=false, temporary=false))]
     fn open_or_create(
@@ -256,7 +246,7 @@ impl PosixSemaphore {
 
     /// Takes a unit if one is free; whether it did.
     fn try_wait(&self, py: Python<'_>) -> PyResult<bool> {
-        told(py, self.handle.share()?.try_wait())
+        tried(py, self.handle.share()?.try_wait())
     }
 
     /// Gives a unit back, and wakes one who waits. Errors: OSError with EOVERFLOW.

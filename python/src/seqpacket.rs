@@ -19,7 +19,7 @@ use crate::stream::{Credentials, adopt, path_text};
 
 /// A Unix SEQPACKET socket that listens. Iterating accepts one connection after the other, until another thread closes it.
 ///
-/// It costs a descriptor and works in children made by fork. `with` closes it, and removes the path that it published, if that still is its own.
+/// It costs a descriptor and works in children made by fork. `with` closes it, and removes the path that it published, if that still is its own. Source: unix(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct SeqpacketListener {
     handle: Handle<message::SeqpacketListener>,
@@ -150,7 +150,8 @@ impl Seqpacket {
 
 #[pymethods]
 impl Seqpacket {
-    /// Connects to a path, or to an abstract name that begins with @. See Stream.connect_unix; OSError with EPROTOTYPE if the socket there is of another type.
+    /// Connects to a path, or to an abstract name that begins with @. Arguments and errors as
+    /// Stream.connect_unix; OSError with EPROTOTYPE if the socket there is of another type.
     ///
     /// credentials: tell with every message who sent it; pidfds: also by a pidfd, where the kernel has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is the system's.
     #[staticmethod]

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use unipc::event::signal::{self, Blocked, Received, Target};
 
 use crate::error::Raise;
-use crate::handle::{Handle, describe, fileno, until_closed};
+use crate::handle::{Handle, describe, fileno, reduce, until_closed};
 use crate::wait::{Entered, waiting};
 
 /// A signal that was received.
@@ -100,6 +100,10 @@ impl Signals {
     fn __exit__(&self, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) {
         let _ = (kind, error, traceback);
         self.handle.close();
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

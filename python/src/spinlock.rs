@@ -1,15 +1,12 @@
 //! The spinlock at a place in shared memory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
+use unipc::Wait;
 use unipc::sync;
-use unipc::{Errno, Wait};
 
 use crate::error::Raise;
-use crate::mutex::InPlace;
-use crate::wait::waiting;
+use crate::in_place::{InPlace, acquire, guard, tried};
 
 /// A spinlock at a place in shared memory, whose holder may die. Zero bytes are an unlocked one.
 ///
@@ -23,20 +20,6 @@ impl Spinlock {
     fn object(&self) -> &sync::Spinlock {
         // SAFETY: the only type that a place of this class is made for.
         unsafe { self.0.object() }
-    }
-
-    /// The first attempt keeps the interpreter's lock: it does not wait.
-    fn acquire<R: Send>(
-        &self,
-        py: Python<'_>,
-        timeout: Option<f64>,
-        lock: impl Fn(&sync::Spinlock, Wait<'_>) -> unipc::Result<R> + Sync,
-    ) -> PyResult<R> {
-        let spinlock = self.object();
-        match lock(spinlock, Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => waiting(py, timeout, &|| true, |wait| lock(spinlock, wait)),
-            other => other.raise(py),
-        }
     }
 }
 
@@ -64,23 +47,22 @@ impl Spinlock {
     /// TimeoutError; OSError with EDEADLK for the holder; Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn lock(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<SpinlockGuard> {
-        slf.get().acquire(slf.py(), timeout, |spinlock, wait| spinlock.lock_raw(wait))?;
-        Ok(SpinlockGuard { spinlock: slf.unbind(), needs_repair: AtomicBool::new(false) })
+        let spinlock = slf.get().object();
+        acquire(slf.py(), timeout, |wait| spinlock.lock_raw(wait))?;
+        Ok(SpinlockGuard::new(slf, false))
     }
 
     /// Locks if nobody holds it; whether it did. Errors as lock.
     fn try_lock(&self, py: Python<'_>) -> PyResult<bool> {
-        match self.object().lock_raw(Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-            other => other.raise(py).map(|()| true),
-        }
+        tried(py, self.object().lock_raw(Wait::NEVER))
     }
 
     /// Locks also when the last holder died; the guard's needs_repair tells. Errors as lock, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn lock_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<SpinlockGuard> {
-        let needs_repair = slf.get().acquire(slf.py(), timeout, |spinlock, wait| spinlock.lock_recover_raw(wait))?;
-        Ok(SpinlockGuard { spinlock: slf.unbind(), needs_repair: AtomicBool::new(needs_repair) })
+        let spinlock = slf.get().object();
+        let needs_repair = acquire(slf.py(), timeout, |wait| spinlock.lock_recover_raw(wait))?;
+        Ok(SpinlockGuard::new(slf, needs_repair))
     }
 
     /// Ends the need for repair. Errors: PermissionError unless the calling thread holds the spinlock.
@@ -94,7 +76,8 @@ impl Spinlock {
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().acquire(slf.py(), None, |spinlock, wait| spinlock.lock_raw(wait))?;
+        let spinlock = slf.get().object();
+        acquire(slf.py(), None, |wait| spinlock.lock_raw(wait))?;
         Ok(slf)
     }
 
@@ -113,39 +96,9 @@ impl Spinlock {
     }
 }
 
-/// Holds a Spinlock; the end of its with statement unlocks it.
-#[pyclass(frozen, weakref, module = "unipc")]
-pub(crate) struct SpinlockGuard {
-    spinlock: Py<Spinlock>,
-    needs_repair: AtomicBool,
-}
-
-#[pymethods]
-impl SpinlockGuard {
+guard! {
+    /// Holds a Spinlock; the end of its with statement unlocks it.
+    SpinlockGuard of Spinlock,
     /// Whether a holder died and nobody has repaired what the spinlock protects since.
-    #[getter]
-    fn needs_repair(&self) -> bool {
-        self.needs_repair.load(Ordering::Relaxed)
-    }
-
-    /// To be called when the repair is done. Without it the next holder is told again.
-    fn mark_consistent(&self, py: Python<'_>) -> PyResult<()> {
-        self.spinlock.get().mark_consistent(py)?;
-        self.needs_repair.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    #[pyo3(signature = (kind, error, traceback, /))]
-    fn __exit__(&self, py: Python<'_>, kind: Py<PyAny>, error: Py<PyAny>, traceback: Py<PyAny>) -> PyResult<()> {
-        let _ = (kind, error, traceback);
-        self.spinlock.get().unlock(py)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.spinlock)
-    }
+    needs_repair
 }

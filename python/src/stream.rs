@@ -225,7 +225,8 @@ impl Stream {
         Ok(Stream::of(waiting(py, timeout, &|| true, |wait| FifoWriter::open(&path, &options, wait))?.into()))
     }
 
-    /// As open_fifo_reader, and makes the FIFO if there is none: mode 0 is 0o600, group by name or number.
+    /// As open_fifo_reader, and makes the FIFO if there is none. mode: the permissions, set whatever the umask says; 0 is 0o600. group: by name or number.
+    /// Errors as open_fifo_reader and create_fifo.
     #[staticmethod]
     #[pyo3(signature = (path, *, timeout=None, mode=0, group=None, capacity=0, any_owner=false, keep_open=false, unpaired=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -245,7 +246,8 @@ impl Stream {
         Ok(Stream::of(waiting(py, timeout, &|| true, |wait| FifoReader::open_or_create(&path, &options, wait))?.into()))
     }
 
-    /// As open_fifo_writer, and makes the FIFO if there is none: mode 0 is 0o600, group by name or number.
+    /// As open_fifo_writer, and makes the FIFO if there is none. mode: the permissions, set whatever the umask says; 0 is 0o600. group: by name or number.
+    /// Errors as open_fifo_writer and create_fifo.
     #[staticmethod]
     #[pyo3(signature = (path, *, timeout=None, mode=0, group=None, capacity=0, any_owner=false))]
     fn open_or_create_fifo_writer(
@@ -276,7 +278,7 @@ impl Stream {
     }
 
     /// Reads what there is, at least one byte and at most size; b"" is the end. Errors: ConnectionResetError; OSError with EBADF for an end that
-    /// is not for reading. Source: read(2), recv(2).
+    /// is not for reading; BlockingIOError, TimeoutError: nothing has come. Source: read(2), recv(2).
     #[pyo3(signature = (size, *, timeout=None))]
     fn read<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (bytes, mut fresh) = new_bytes(py, size)?;
@@ -291,12 +293,12 @@ impl Stream {
         self.handle.wait(py, timeout, |stream, wait| stream.read_within(buffer.bytes_mut(), wait))
     }
 
-    /// Reads exactly size bytes. Errors: EndOfStream if nothing comes any more; Truncated if the end comes in the middle; the exception's attribute
-    /// transferred says how many bytes had come, which are lost: read_exact_into keeps them. So it does on what a signal's handler raises.
+    /// Reads exactly size bytes. Errors: EndOfStream if nothing comes any more; Truncated if the end comes in the middle; else errors as read. The exception's
+    /// attribute transferred says how many bytes had come, which are lost: read_exact_into keeps them. So it does on what a signal's handler raises.
     #[pyo3(signature = (size, *, timeout=None))]
     fn read_exact<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (bytes, mut fresh) = new_bytes(py, size)?;
-        self.handle.wait(py, timeout, |stream, wait| stream.read_exact_within(fresh.bytes_mut(), wait))?;
+        self.handle.wait_for(py, timeout, |()| size, |stream, wait| stream.read_exact_within(fresh.bytes_mut(), wait))?;
         Ok(bytes)
     }
 
@@ -304,7 +306,8 @@ impl Stream {
     #[pyo3(signature = (buffer, *, timeout=None))]
     fn read_exact_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let mut buffer = Buffer::writable(buffer)?;
-        self.handle.wait(py, timeout, |stream, wait| stream.read_exact_within(buffer.bytes_mut(), wait))
+        let size = buffer.len();
+        self.handle.wait_for(py, timeout, |()| size, |stream, wait| stream.read_exact_within(buffer.bytes_mut(), wait))
     }
 
     /// Reads into several buffers in turn, the first 1024 of them. Errors as read. Source: readv(2).
@@ -317,8 +320,8 @@ impl Stream {
         })
     }
 
-    /// Writes what there is room for, at least one byte, and gives how many. Errors: BrokenPipeError if nobody reads any more, and no signal.
-    /// Source: write(2), send(2).
+    /// Writes what there is room for, at least one byte, and gives how many. Errors: BrokenPipeError if nobody reads any more, and no signal;
+    /// BlockingIOError, TimeoutError: there is no room. Source: write(2), send(2).
     #[pyo3(signature = (data, *, timeout=None))]
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<usize> {
         let data = Buffer::readable(data)?;
@@ -328,8 +331,15 @@ impl Stream {
     /// Writes everything. Errors as write; the exception's attribute transferred says how many bytes had gone out, also on what a signal's handler raises.
     #[pyo3(signature = (data, *, timeout=None))]
     fn write_all(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+        self.write_all_from(py, data, 0, timeout)
+    }
+
+    /// write_all of what begins at a byte: for unipc.aio, which goes on with what is left of any buffer.
+    #[pyo3(name = "_write_all_from", signature = (data, start, *, timeout=None))]
+    fn write_all_from(&self, py: Python<'_>, data: &Bound<'_, PyAny>, start: usize, timeout: Option<f64>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
-        self.handle.wait(py, timeout, |stream, wait| stream.write_all_within(data.bytes(), wait))
+        let rest = data.bytes().get(start..).unwrap_or_default();
+        self.handle.wait_for(py, timeout, |()| rest.len(), |stream, wait| stream.write_all_within(rest, wait))
     }
 
     /// Writes from several pieces in turn, the first 1024 of them. Errors as write. Source: writev(2).
@@ -388,19 +398,21 @@ impl Stream {
     /// Writes everything to a Unix socket, and sends descriptors (numbers, or objects with fileno()), at most 253, with the first byte. They stay open
     /// here, too.
     ///
-    /// Errors: OSError with EINVAL without a byte, EOPNOTSUPP for anything but a Unix socket, ETOOMANYREFS; else as write_all. If .transferred is set, the
-    /// descriptors went out.
+    /// Errors: OSError with EINVAL without a byte, EOPNOTSUPP for anything but a Unix socket, ETOOMANYREFS; else errors as write_all. If .transferred is not 0,
+    /// the descriptors went out.
     #[pyo3(signature = (data, fds, *, timeout=None))]
     fn send_fds(&self, py: Python<'_>, data: &Bound<'_, PyAny>, fds: Vec<Bound<'_, PyAny>>, timeout: Option<f64>) -> PyResult<()> {
         let (data, fds) = (Buffer::readable(data)?, Descriptors::of(fds)?);
         let numbers = fds.numbers();
-        self.handle.wait(py, timeout, |stream, wait| stream.send_descriptors(data.bytes(), &borrowed(&numbers), wait))
+        let sent = |stream: &ByteStream, wait: Wait<'_>| stream.send_descriptors(data.bytes(), &borrowed(&numbers), wait);
+        self.handle.wait_for(py, timeout, |()| data.len(), sent)
     }
 
     /// Reads what there is from a Unix socket, at least one byte and at most size, and takes up to maximum descriptors that come with it, which the caller
     /// closes. They are close-on-exec. (b"", []) is the end. An ordinary read closes what comes.
     ///
-    /// Errors: OSError with EPROTO if the peer sent more, EMFILE if there is no room for them: all are closed then, and the bytes are lost.
+    /// Errors: OSError with EPROTO if the peer sent more, EMFILE if there is no room for them: all are closed then, and the bytes are lost; else errors
+    /// as read.
     #[pyo3(signature = (size, maximum=1, *, timeout=None))]
     fn receive_fds<'py>(
         &self,

@@ -3,11 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 use unipc::sync;
-use unipc::{Errno, Wait};
 
 use crate::error::Raise;
-use crate::mutex::InPlace;
-use crate::wait::waiting;
+use crate::in_place::{InPlace, acquire, tried};
 
 /// An event at a place in shared memory: something has happened, and whoever waits for it goes on. Zero bytes are one of manual reset that is not set.
 ///
@@ -63,18 +61,12 @@ impl Event {
     /// Waits until it is set. Errors: BlockingIOError, TimeoutError; Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
-        match self.object().try_wait() {
-            Err(error) if error.is(Errno::EAGAIN) => waiting(py, timeout, &|| true, |wait| self.object().wait(wait)),
-            other => other.raise(py),
-        }
+        acquire(py, timeout, |wait| self.object().wait(wait))
     }
 
     /// Goes through if it is set; whether it was. Errors: Incompatible.
     fn try_wait(&self, py: Python<'_>) -> PyResult<bool> {
-        match self.object().wait(Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-            other => other.raise(py).map(|()| true),
-        }
+        tried(py, self.object().try_wait())
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -133,7 +133,7 @@ impl SysvQueue {
     /// Creates a queue without a key, for children and for who is told its id. Unless it is temporary, it stays. Errors as create.
     #[staticmethod]
     #[pyo3(signature = (*, limit=0, mode=0, group=None, temporary=false))]
-    fn private(py: Python<'_>, limit: usize, mode: u32, group: Option<String>, temporary: bool) -> PyResult<SysvQueue> {
+    fn create_private(py: Python<'_>, limit: usize, mode: u32, group: Option<String>, temporary: bool) -> PyResult<SysvQueue> {
         let options = SysvQueueOptions { limit, mode, group, temporary, ..Default::default() };
         made(py, Some(0.0), options, message::SysvQueue::private)
     }
@@ -150,7 +150,8 @@ impl SysvQueue {
         made(py, wait_for_creator, options, |options| message::SysvQueue::open(key, options))
     }
 
-    /// Opens a queue, or creates it if there is none: the limit counts only for the one who creates. Errors as open and create.
+    /// Opens a queue, or creates it if there is none: the limit counts only for the one who creates. There is no creator to wait
+    /// for: a queue comes whole. Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(signature = (key, *, limit=0, mode=0, group=None, any_owner=false, temporary=false))]
     fn open_or_create(

@@ -6,6 +6,7 @@ use unipc::{Errno, Wait};
 
 use crate::error::Raise;
 use crate::handle::{Handle, reduce};
+use crate::in_place::tried;
 use crate::wait::waiting;
 
 /// One of the operations that SysvSemaphores.operate does together.
@@ -124,6 +125,15 @@ fn at_least(count: usize, any_owner: bool) -> SysvSemaphoresOptions<'static> {
 }
 
 impl SysvSemaphores {
+    /// The kernel's number for it.
+    pub(crate) fn identifier(&self) -> i32 {
+        self.id
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
     fn operate_all(&self, py: Python<'_>, timeout: Option<f64>, operations: &[sync::SysvOperation]) -> PyResult<()> {
         match self.handle.share()?.operate(operations, Wait::NEVER) {
             Err(error) if error.is(Errno::EAGAIN) && timeout != Some(0.0) => {
@@ -160,7 +170,13 @@ impl SysvSemaphores {
     /// Creates a set without a key, for children and for who is told its id. Unless it is temporary, it stays. Errors as create.
     #[staticmethod]
     #[pyo3(signature = (values=None, *, mode=0, group=None, temporary=false))]
-    fn private(py: Python<'_>, values: Option<Vec<u32>>, mode: u32, group: Option<String>, temporary: bool) -> PyResult<SysvSemaphores> {
+    fn create_private(
+        py: Python<'_>,
+        values: Option<Vec<u32>>,
+        mode: u32,
+        group: Option<String>,
+        temporary: bool,
+    ) -> PyResult<SysvSemaphores> {
         let values = first(values);
         let options = SysvSemaphoresOptions { values, mode, group, temporary, ..Default::default() };
         made(py, Some(0.0), options, sync::SysvSemaphores::private)
@@ -178,9 +194,14 @@ impl SysvSemaphores {
     }
 
     /// Opens a set, or creates it if there is none: the values count only for the one who creates. A set whose creator was killed before it had its values is
-    /// made anew. Errors as open and create; OSError with EBUSY if a creator that lives does not finish for a second.
+    /// made anew. wait_for_creator: seconds for a creator that lives to finish, None for ever; 0 is one second. Errors as open and create; OSError with EBUSY
+    /// if it does not.
     #[staticmethod]
-    #[pyo3(signature = (key, values=None, *, mode=0, group=None, any_owner=false, temporary=false))]
+    #[pyo3(
+        signature = (key, values=None, *, mode=0, group=None, any_owner=false, temporary=false, wait_for_creator=Some(0.0)),
+        text_signature = "(key, values=None, *, mode=0, group=None, any_owner=False, temporary=False, wait_for_creator=0)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords")]
     fn open_or_create(
         py: Python<'_>,
         key: i32,
@@ -189,10 +210,11 @@ impl SysvSemaphores {
         group: Option<String>,
         any_owner: bool,
         temporary: bool,
+        wait_for_creator: Option<f64>,
     ) -> PyResult<SysvSemaphores> {
         let values = first(values);
         let options = SysvSemaphoresOptions { values, mode, group, any_owner, temporary, ..Default::default() };
-        made(py, Some(0.0), options, |options| sync::SysvSemaphores::open_or_create(key, options))
+        made(py, wait_for_creator, options, |options| sync::SysvSemaphores::open_or_create(key, options))
     }
 
     /// Opens a set by its id, which its creator has told. Errors: OSError with EIDRM if there is none; else as open.
@@ -222,10 +244,7 @@ impl SysvSemaphores {
     /// Takes a unit if one is free; whether it did. Errors as operate.
     #[pyo3(signature = (semaphore=0, *, undo=false))]
     fn try_wait(&self, py: Python<'_>, semaphore: usize, undo: bool) -> PyResult<bool> {
-        match self.handle.share()?.operate(&[sync::SysvOperation { semaphore, change: -1, undo, at_once: false }], Wait::NEVER) {
-            Err(error) if error.is(Errno::EAGAIN) => Ok(false),
-            other => other.raise(py).map(|()| true),
-        }
+        tried(py, self.handle.share()?.operate(&[sync::SysvOperation { semaphore, change: -1, undo, at_once: false }], Wait::NEVER))
     }
 
     /// Gives a unit back, with undo if it was taken so. Errors: OSError with ERANGE beyond 32767; else as operate.

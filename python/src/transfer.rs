@@ -32,7 +32,7 @@ impl Transferred {
 /// fileno(), which is not to be closed meanwhile.
 ///
 /// length: how many bytes; None is to the end. source_offset, destination_offset: where in a file; its position stays then, and moves otherwise. way: this way
-/// alone. A failure has how many bytes arrived in its transferred.
+/// alone. A failure says how many bytes have arrived in its attribute transferred.
 /// Errors: BrokenPipeError, ConnectionResetError; BlockingIOError, TimeoutError; OSError with ENOSPC, EBADF, ESPIPE, EINVAL. Source: splice(2), sendfile(2),
 /// copy_file_range(2).
 #[pyfunction]

@@ -8,9 +8,10 @@ use std::thread::ThreadId;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use unipc::{Timeout, Wait};
+use unipc::{Errno, Timeout, Wait};
 
-use crate::error::{Raise, invalid, note_transferred};
+use crate::error::{Raise, invalid, note_transferred, raise};
+use crate::handle::reduce;
 
 thread_local! {
     /// The tokens that are bound to the thread, each with the number of its with statement.
@@ -40,10 +41,11 @@ pub(crate) fn waiting<R: Send>(
     is_open: &(dyn Fn() -> bool + Sync),
     call: impl FnOnce(Wait<'_>) -> unipc::Result<R> + Send,
 ) -> PyResult<R> {
-    waiting_for(py, seconds, is_open, |_| 0, call)
+    attempted(py, seconds, is_open, call).map_err(|(error, _)| error)
 }
 
-/// [`waiting`], where `passed` says how many bytes a result stands for that is lost to an exception of a handler.
+/// [`waiting`] for a call that may do a part: what it raises says in any case how much had passed. `passed` is how many bytes a result stands for, which is
+/// lost to an exception of a handler.
 #[inline]
 pub(crate) fn waiting_for<R: Send>(
     py: Python<'_>,
@@ -52,24 +54,40 @@ pub(crate) fn waiting_for<R: Send>(
     passed: impl FnOnce(&R) -> usize,
     call: impl FnOnce(Wait<'_>) -> unipc::Result<R> + Send,
 ) -> PyResult<R> {
-    let timeout = timeout(seconds)?;
+    attempted(py, seconds, is_open, call).map_err(|failed| noted(py, failed, passed))
+}
+
+/// The exception, and what the call had done.
+pub(crate) type Failed<R> = (PyErr, unipc::Result<R>);
+
+/// The exception, which says how much had passed.
+pub(crate) fn noted<R>(py: Python<'_>, (error, done): Failed<R>, passed: impl FnOnce(&R) -> usize) -> PyErr {
+    note_transferred(py, &error, done.as_ref().map_or_else(unipc::Error::transferred, passed));
+    error
+}
+
+/// What [`waiting`] and [`waiting_for`] have in common.
+#[inline]
+pub(crate) fn attempted<R: Send>(
+    py: Python<'_>,
+    seconds: Option<f64>,
+    is_open: &(dyn Fn() -> bool + Sync),
+    call: impl FnOnce(Wait<'_>) -> unipc::Result<R> + Send,
+) -> Result<R, Failed<R>> {
+    let timeout = timeout(seconds).map_err(|error| (error, Err(unipc::Error::os("wait", Errno::EINVAL))))?;
     let raised = Mutex::new(None);
     // A handler may close the object.
     let is_wanted = || (!runs_handlers() || run_handlers(&raised)) && is_open();
     let stop = bound();
     let result = py.detach(|| call(Wait::new(timeout, stop.as_ref()).while_wanted(&is_wanted)));
-    // Whatever the result: what a handler has raised must not be lost. How much had passed is noted on it.
+    // Whatever the result: what a handler has raised must not be lost.
     if let Some(raised) = raised.into_inner().unwrap_or(None) {
-        note_transferred(py, &raised, result.as_ref().map_or_else(unipc::Error::transferred, passed));
-        return Err(raised);
+        return Err((raised, result));
     }
     match result {
-        Err(error) if error.is(unipc::Errno::EINTR) && !is_open() => {
-            let closed = invalid("closed while it was waited for");
-            note_transferred(py, &closed, error.transferred());
-            Err(closed)
-        }
-        other => other.raise(py),
+        Ok(done) => Ok(done),
+        Err(error) if error.is(Errno::EINTR) && !is_open() => Err((invalid("closed while it was waited for"), Err(error))),
+        Err(error) => Err((raise(py, &error), Err(error))),
     }
 }
 
@@ -139,6 +157,10 @@ impl Stop {
     /// A descriptor that is readable while a request stands. It stays the token's.
     fn fileno(&self) -> i32 {
         self.0.as_fd().as_raw_fd()
+    }
+
+    fn __reduce__<'py>(slf: &pyo3::Bound<'py, Self>) -> PyResult<pyo3::Bound<'py, PyAny>> {
+        reduce(slf.as_any(), "refuse")
     }
 
     fn __repr__(&self) -> String {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import signal
+import time
 from pathlib import Path
 
 import unipc
@@ -57,6 +59,22 @@ def look_at(memory: unipc.Memory, queue: unipc.Mq, semaphore: unipc.PosixSemapho
     with memory, queue, semaphore, typed, unipc.Framed(answers) as framed:
         text = f"{memory.checked} {memory.any_owner} {queue.any_owner} {semaphore.any_owner} {typed.any_owner}"
         framed.send(text.encode())
+
+
+def use_counters(counter: unipc.EventFd, answer: unipc.EventFd, timer: unipc.Timer, lock: unipc.FileLock, other: unipc.Process) -> None:
+    with counter, answer, timer, other:
+        assert counter.take() + counter.take() == 2
+        assert timer.now() > 0 and not lock.try_lock()
+        timer.set(0.001)
+        answer.add(1)
+        lock.lock(timeout=20)
+        answer.add(7)
+        other.send_signal(signal.SIGTERM)
+        assert other.wait(timeout=20).code is None
+        # Taken by the parent, when it has seen that the lock is held.
+        while answer.value() != 1:
+            time.sleep(0.001)
+    lock.close()
 
 
 def try_to_open(pickled: bytes, answers: unipc.Stream) -> None:

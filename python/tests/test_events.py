@@ -256,7 +256,7 @@ def test_values_can_be_kept_in_sets(tmp_path: Path) -> None:
         assert len({first.peer_credentials(), second.peer_credentials()}) == 1
     holder, other = unipc.FileLock(tmp_path / "lock"), unipc.FileLock(tmp_path / "lock")
     with holder:
-        assert len({other.holder(), other.holder()}) == 1
+        assert len({other.find_holder(), other.find_holder()}) == 1
     holder.close()
     other.close()
     with unipc.Signals([signal.SIGUSR1]) as signals:

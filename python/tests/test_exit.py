@@ -25,7 +25,7 @@ kept = [
     unipc.SeqpacketListener.open_unix(path + ".packets"),
     unipc.Datagram.open_unix(path + ".datagrams"),
 ]
-queue = unipc.SysvQueue.private(temporary=True)
+queue = unipc.SysvQueue.create_private(temporary=True)
 print(queue.id)
 def run(*calls):
     for call in calls:

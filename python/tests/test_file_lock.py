@@ -91,7 +91,7 @@ def test_objects_keep_each_other_out(stack: ExitStack, path: Path, kind: Kind) -
         with pytest.raises(TimeoutError) as late:
             second.lock(shared=True, timeout=0.03)
         assert late.value.filename == str(path)
-        found = second.holder()
+        found = second.find_holder()
         assert found is not None and (found.shared, found.start, found.length) == (False, 0, 0)
         assert found.pid == (os.getpid() if kind == "flock" else None)
         threading.Timer(0.05, first.unlock).start()
@@ -137,14 +137,14 @@ def test_plain_fcntl_keeps_ours_out_and_is_told(stack: ExitStack, path: Path) ->
         assert other.stdout is not None and other.stdin is not None
         other.stdout.readline()
         assert not lock.try_lock(shared=True)
-        found = lock.holder(shared=True)
+        found = lock.find_holder(shared=True)
         assert found is not None and (found.pid, found.shared, found.start, found.length) == (other.pid, False, 7, 3)
         assert repr(found) == f"<unipc.FileLockHolder pid={other.pid} shared=False start=7 length=3>"
         assert lock.try_lock(start=10)
         lock.unlock()
         other.kill()
     lock.lock(timeout=HANG)
-    assert lock.holder() is None
+    assert lock.find_holder() is None
 
 
 def test_the_close_of_any_descriptor_loses_a_record_lock(stack: ExitStack, path: Path) -> None:
@@ -184,7 +184,7 @@ def test_close_wakes_a_waiter_and_loses_the_lock(stack: ExitStack, path: Path) -
     with pytest.raises(ValueError, match="closed"):
         waiter.lock()
     assert waiter.closed and repr(waiter) == f'<unipc.FileLock "{path}" ofd closed>'
-    for call in (waiter.lock, waiter.unlock, waiter.fileno, waiter.holder, waiter.upgrade, waiter.into_fd):
+    for call in (waiter.lock, waiter.unlock, waiter.fileno, waiter.find_holder, waiter.upgrade, waiter.into_fd):
         with pytest.raises(ValueError, match="closed"):
             call()
     with holder:

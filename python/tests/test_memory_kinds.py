@@ -121,6 +121,18 @@ def test_a_sealed_memfd_travels_over_a_socket() -> None:
             assert received.read(0, 8) == b"the bulk"
 
 
+def test_a_memfd_has_its_group() -> None:
+    # Root may choose, others have theirs.
+    group = 12345 if os.geteuid() == 0 else os.getgid()
+    with unipc.Memory.memfd("grouped", 100, mode=0o640, group=str(group)) as memory:
+        status = os.fstat(memory.fileno())
+        assert (status.st_mode & 0o777, status.st_gid) == (0o640, group)
+    with unipc.Memory.create_private_sysv(100, mode=0o640, group=str(group), temporary=True) as memory:
+        assert memory.sysv_status().group == group
+    with pytest.raises(OSError, match="group"):
+        unipc.Memory.memfd("grouped", 100, group="there is no such")
+
+
 def test_a_view_keeps_a_memfd_from_being_sealed() -> None:
     with unipc.Memory.memfd("view", 100) as memory:
         view = memoryview(memory)

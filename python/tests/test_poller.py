@@ -136,6 +136,33 @@ def test_what_has_no_descriptor_is_asked(name: str) -> None:
         named.close()
 
 
+def test_a_set_of_semaphores_is_watched_as_an_object() -> None:
+    semaphores = unipc.SysvSemaphores.create_private([0, 2], temporary=True)
+    with unipc.Poller() as poller:
+        with pytest.raises(TypeError, match="add_sysv_semaphore"):
+            poller.add(semaphores)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            poller.add_sysv_semaphore("1")  # type: ignore[arg-type]
+        assert not poller.is_asking()
+        source = poller.add_sysv_semaphore(semaphores, 1, units=3)
+        assert poller.is_asking()
+        with pytest.raises(BlockingIOError):
+            poller.wait(timeout=0)
+        semaphores.post(1)
+        (event,) = poller.wait(timeout=HANG)
+        assert event.token is semaphores and event.readable
+        number = poller.add_sysv_semaphore(semaphores.id, 0, units=0)
+        assert {event.token is semaphores or event.token for event in poller.wait(timeout=HANG)} == {True, semaphores.id}
+        poller.remove(number)
+        semaphores.close()
+        (event,) = poller.wait(timeout=HANG)
+        assert event.error
+        poller.remove(source)
+        assert not poller.is_asking()
+    with pytest.raises(ValueError, match="closed"):
+        poller.is_asking()
+
+
 def test_wake_ups_closing_and_forks() -> None:
     poller = unipc.Poller()
     poller.wake()

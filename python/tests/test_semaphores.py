@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import sysv_ipc
 import targets
 from conftest import stop_helpers
 
@@ -81,7 +82,7 @@ def test_limits_and_removal_are_told(semaphores: unipc.SysvSemaphores, key: int)
     with pytest.raises(OSError, match="2 values were given"):
         semaphores.set_values([1, 2])
     with pytest.raises(OSError, match="SEMMSL"):
-        unipc.SysvSemaphores.private([0] * 65536)
+        unipc.SysvSemaphores.create_private([0] * 65536)
     with pytest.raises(FileExistsError):
         unipc.SysvSemaphores.create(key)
     with pytest.raises(unipc.WrongSize):
@@ -101,6 +102,23 @@ def test_limits_and_removal_are_told(semaphores: unipc.SysvSemaphores, key: int)
         unipc.SysvSemaphores.remove_key(key)
     with pytest.raises(OSError, match="was removed"):
         unipc.SysvSemaphores.open_id(semaphores.id)
+
+
+def test_a_creator_that_has_not_finished_is_waited_for(key: int) -> None:
+    # As a creator leaves it that has set the values, and not yet the permissions.
+    foreign = sysv_ipc.Semaphore(key, sysv_ipc.IPC_CREX, mode=0o610, initial_value=1)
+    try:
+        begin = time.monotonic()
+        with pytest.raises(OSError, match="has not finished") as busy:
+            unipc.SysvSemaphores.open_or_create(key, wait_for_creator=0.05)
+        assert busy.value.errno == errno.EBUSY and time.monotonic() - begin >= 0.05
+        finish = threading.Timer(0.05, setattr, (foreign, "mode", 0o600))
+        finish.start()
+        with unipc.SysvSemaphores.open_or_create(key, wait_for_creator=None) as found:
+            assert found.values() == [1]
+        finish.join()
+    finally:
+        foreign.remove()
 
 
 def test_a_dead_holder_gives_back(semaphores: unipc.SysvSemaphores) -> None:

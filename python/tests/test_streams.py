@@ -7,6 +7,7 @@ import os
 import selectors
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,35 @@ def test_how_much_had_passed_is_told() -> None:
         with pytest.raises(TimeoutError) as full:
             writer.write_all(bytes(room + 1), timeout=0.02)
         assert full.value.transferred == room
+
+
+def test_that_nothing_had_passed_is_told(tmp_path: Path) -> None:
+    reader, writer = unipc.pipe()
+    first, second = unipc.Stream.pair_unix()
+    with reader, writer, first, second, unipc.Framed(first) as framed:
+        calls: list[Callable[[float], object]] = [
+            lambda timeout: reader.read_exact(1, timeout=timeout),
+            lambda timeout: reader.read_exact_into(bytearray(1), timeout=timeout),
+            lambda timeout: unipc.transfer(reader, 1, timeout=timeout),
+        ]
+        for call in calls:
+            for timeout, kind in ((0.0, BlockingIOError), (0.001, TimeoutError)):
+                with pytest.raises(kind) as nothing:
+                    call(timeout)
+                assert vars(nothing.value) == {"transferred": 0}
+        writer.write_all(bytes(writer.capacity()))
+        with pytest.raises(BlockingIOError) as full:
+            writer.write_all(b"x", timeout=0)
+        assert vars(full.value) == {"transferred": 0}
+        with pytest.raises(unipc.EndOfStream) as ended:
+            second.shutdown("write")
+            framed.into_stream().read_exact(1)
+        assert ended.value.transferred == 0
+    third, fourth = unipc.Stream.pair_unix()
+    fourth.close()
+    with third, pytest.raises(BrokenPipeError) as broken:
+        third.send_fds(b"x", [0])
+    assert vars(broken.value) == {"transferred": 0}
 
 
 def test_errors_have_errno_and_filename(path: Path) -> None:

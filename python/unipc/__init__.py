@@ -176,6 +176,10 @@ def get_include() -> str:
     return os.path.join(os.path.dirname(__file__), "include")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     # ctypes costs time as well, and few need it.
     if name.startswith("c_") and name in __all__:

@@ -9,21 +9,26 @@ import errno
 import os
 import socket
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from unipc._unipc import (
     Datagram,
+    EventFd,
+    FileLock,
     Listener,
     Memory,
     Mq,
     Mutex,
     PosixSemaphore,
+    Process,
     Semaphore,
     Seqpacket,
     SeqpacketListener,
     Stream,
     SysvQueue,
     SysvSemaphores,
+    Timer,
 )
 
 _SO_PASSPIDFD = 76
@@ -33,7 +38,7 @@ class _Descriptor(Protocol):
     def detach(self) -> int: ...
 
 
-_Found = TypeVar("_Found", Memory, Mq)
+_Found = TypeVar("_Found", Memory, Mq, FileLock)
 
 
 def reduce_stream(stream: Stream) -> tuple[Any, tuple[Any, ...]]:
@@ -50,6 +55,30 @@ def reduce_listener(listener: Listener) -> tuple[Any, tuple[Any, ...]]:
 
 def rebuild_listener(descriptor: _Descriptor) -> Listener:
     return Listener.from_fd(descriptor.detach())
+
+
+def reduce_event_fd(counter: EventFd) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_event_fd, (DupFd(counter.fileno()),)
+
+
+def rebuild_event_fd(descriptor: _Descriptor) -> EventFd:
+    return EventFd.from_fd(descriptor.detach())
+
+
+def reduce_timer(timer: Timer) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_timer, (DupFd(timer.fileno()),)
+
+
+def rebuild_timer(descriptor: _Descriptor) -> Timer:
+    return Timer.from_fd(descriptor.detach())
+
+
+def reduce_process(process: Process) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_process, (DupFd(process.fileno()),)
+
+
+def rebuild_process(descriptor: _Descriptor) -> Process:
+    return Process.from_fd(descriptor.detach())
 
 
 def _told(fd: int) -> tuple[bool, bool]:
@@ -174,6 +203,35 @@ def reduce_posix_semaphore(semaphore: PosixSemaphore) -> tuple[Any, tuple[Any, .
 
 def rebuild_posix_semaphore(name: str, any_owner: bool) -> PosixSemaphore:
     return PosixSemaphore.open(name, any_owner=any_owner)
+
+
+def reduce_file_lock(lock: FileLock) -> tuple[Any, tuple[Any, ...]]:
+    if lock.path is None:
+        raise TypeError("a FileLock of a descriptor stays in its process: the other one would share its locks and not be kept out")
+    identity = _identity(lock.fileno())
+    return rebuild_file_lock, (str(Path(lock.path).absolute()), identity, lock.kind, lock.read_only, lock.any_owner)
+
+
+def rebuild_file_lock(
+    path: str, identity: tuple[int, int], kind: Literal["ofd", "flock", "record"], read_only: bool, any_owner: bool
+) -> FileLock:
+    return _same(FileLock(path, kind=kind, create=False, read_only=read_only, any_owner=any_owner), identity, path)
+
+
+_STAYS = {
+    "FileFollower": "it reads a place of its own; open another one there",
+    "Framed": "a part of a message may be in it; send its stream, by into_stream",
+    "Pipeline": "its programs are this process's children",
+    "Poller": "its sources are this process's descriptors",
+    "Ring": "its operations are this process's",
+    "Signals": "signals are received by the process that has asked for them",
+    "Stop": "it ends the waits of this process's threads; send an EventFd",
+}
+
+
+def refuse(stays: object) -> None:
+    kind = type(stays).__name__
+    raise TypeError(f"a {kind} stays in its process: {_STAYS[kind]}")
 
 
 def reduce_in_place(kind: type[Mutex] | type[Semaphore], source: object, offset: int) -> tuple[Any, tuple[Any, ...]]:

@@ -284,6 +284,11 @@ impl Poller {
         Ok(self.table().len())
     }
 
+    /// Whether some source has no descriptor and has to be asked: the [descriptor](Poller::as_fd) of the poller tells nothing of those.
+    pub fn is_asking(&self) -> bool {
+        self.is_asking.load(Ordering::SeqCst)
+    }
+
     /// One sleep. The caller is asked before, outside of the gate: to answer may take a lock that somebody holds who waits for the sleepers.
     fn sleep(&self, deadline: &mut Deadline<'_>) -> Result<()> {
         let remaining = deadline.remaining()?;
