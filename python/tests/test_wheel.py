@@ -49,14 +49,3 @@ def test_importing_it_imports_little() -> None:
     heavy = {"asyncio", "ctypes", "inspect", "multiprocessing", "re", "socket", "subprocess", "typing"}
     code = "import sys; before = set(sys.modules); import unipc; print(*sorted(set(sys.modules) - before))"
     assert not heavy & set(_run(sys.executable, "-I", "-c", code, cwd="/").split())
-
-
-def test_everything_has_a_docstring() -> None:
-    for name in unipc.__all__:
-        thing = getattr(unipc, name)
-        if name == "__version__":
-            continue
-        assert thing.__doc__, name
-        for attribute, value in vars(thing).items() if isinstance(thing, type) else ():
-            if not attribute.startswith("_") and callable(value):
-                assert value.__doc__, f"{name}.{attribute}"

@@ -1,11 +1,15 @@
-"""The streams, datagrams, seqpackets, POSIX message queues and file followers for asyncio: the same names, awaited. What blocks in unipc
-suspends the task here; no threads are used.
+"""What blocks in unipc, for asyncio: the same names, awaited. Where unipc waits, the task is suspended here.
 
     async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
         await stream.write_all(b"hello")
 
-A time limit is asyncio's: `async with asyncio.timeout(1):`. One task may read while another writes; a second one in the same direction is a
-RuntimeError. Names of hosts are looked up by the event loop's resolver.
+A twin is made from an object of unipc, `unipc.aio.Timer(unipc.Timer())`, has the calls that wait, and that object as `handle` for all
+others. A time limit is asyncio's: `async with asyncio.timeout(1):`. A task that is cancelled has taken and locked nothing. One task may
+read while another writes; a second one in the same direction is a RuntimeError. Names of hosts are looked up by the event loop's resolver.
+
+What has a descriptor waits for it. What has none is asked, from every 50 microseconds to every 10 milliseconds: FileLock, Pipeline,
+SysvQueue, Event, Semaphore, PosixSemaphore, SysvSemaphores. No threads are used but by in_thread, which runs any other call that waits.
+Mutex, Spinlock, RwLock, Condvar and Barrier belong to threads, and all tasks of a loop are one thread: they have no twin.
 """
 
 from __future__ import annotations
@@ -14,158 +18,95 @@ import asyncio
 import contextlib
 import errno
 import socket
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import unipc
+from unipc._awaiting import FIRST_PAUSE, LONGEST_PAUSE, Closing, File, Handle, Iterated, Twin, probe, without_listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
 
-__all__ = ["Datagram", "FileFollower", "Framed", "Listener", "Mq", "Seqpacket", "SeqpacketListener", "Stream"]
+__all__ = [
+    "Datagram",
+    "Event",
+    "EventFd",
+    "FileFollower",
+    "FileLock",
+    "Framed",
+    "Listener",
+    "Mq",
+    "Pipeline",
+    "Poller",
+    "PosixSemaphore",
+    "Process",
+    "Ring",
+    "Semaphore",
+    "Seqpacket",
+    "SeqpacketListener",
+    "Signals",
+    "Stream",
+    "SysvQueue",
+    "SysvSemaphores",
+    "Timer",
+    "in_thread",
+]
+
 
 _Result = TypeVar("_Result")
-
-# A full queue of a Unix listener has no descriptor that tells when it has room.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.000_05, 0.01
+_Parameters = ParamSpec("_Parameters")
 
 
-class _Waiting:
-    """A task that waits for a descriptor, and the loop that it runs in."""
+async def in_thread(call: Callable[_Parameters, _Result], /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
+    """Runs a call of unipc that waits in a thread of the loop's executor: `await in_thread(unipc.transfer, source, destination)`.
 
-    def __init__(self, fd: int, *, for_reading: bool) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.done = self.loop.create_future()
-        self._fd, self._for_reading, self._is_registered = fd, for_reading, True
-        (self.loop.add_reader if for_reading else self.loop.add_writer)(fd, self.wake)
+    When the task is cancelled a stop token ends the wait, and the task goes on as soon as the call has returned. What it got all the same
+    is dropped: so lock by FileLock and not by this. A limit is asyncio's, or the call's own timeout.
+    """
+    stop = unipc.Stop()
 
-    def wake(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
+    def run() -> _Result:
+        with stop.bound():
+            return call(*arguments, **keywords)
 
-    def end(self) -> None:
-        """Before the descriptor is closed, whose number may be another file's at once."""
-        if self._is_registered and not self.loop.is_closed():
-            (self.loop.remove_reader if self._for_reading else self.loop.remove_writer)(self._fd)
-        self._is_registered = False
-
-
-class _Handle:
-    """What they have in common: an object of unipc, and the tasks that wait for its descriptor."""
-
-    def __init__(
-        self,
-        handle: unipc.Stream
-        | unipc.Listener
-        | unipc.Framed
-        | unipc.Mq
-        | unipc.Datagram
-        | unipc.SeqpacketListener
-        | unipc.Seqpacket
-        | unipc.FileFollower,
-    ) -> None:
-        self._handle = handle
-        self._reading: _Waiting | None = None
-        self._writing: _Waiting | None = None
-
-    async def _read(self, attempt: Callable[[], _Result]) -> _Result:
-        if self._reading is not None:
-            raise RuntimeError("another task waits for the same direction")
-        while True:
-            try:
-                return attempt()
-            except BlockingIOError:
-                waiting = self._reading = _Waiting(self._handle.fileno(), for_reading=True)
-                try:
-                    await waiting.done
-                finally:
-                    self._reading = None
-                    waiting.end()
-
-    async def _write(self, attempt: Callable[[], _Result]) -> _Result:
-        if self._writing is not None:
-            raise RuntimeError("another task waits for the same direction")
-        while True:
-            try:
-                return attempt()
-            except BlockingIOError:
-                waiting = self._writing = _Waiting(self._handle.fileno(), for_reading=False)
-                try:
-                    await waiting.done
-                finally:
-                    self._writing = None
-                    waiting.end()
-
-    def fileno(self) -> int:
-        """The descriptor, which stays the object's."""
-        return self._handle.fileno()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is closed."""
-        return self._handle.closed
-
-    def close(self) -> None:
-        """Closes it; again is fine, and it needs no loop. A task that waits for it gets ValueError.
-
-        In another thread than that of such a task, it is closed as soon as the task's loop comes to it.
-        """
-        for waiting in (self._reading, self._writing):
-            if waiting is not None and waiting.loop.is_running() and waiting.loop is not _running_loop():
-                # The loop may be closed by now, and then nothing waits.
-                with contextlib.suppress(RuntimeError):
-                    waiting.loop.call_soon_threadsafe(self._close)
-                    return
-        self._close()
-
-    def _close(self) -> None:
-        for waiting in (self._reading, self._writing):
-            if waiting is not None:
-                waiting.end()
-                waiting.wake()
-        self._handle.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+    running = asyncio.create_task(asyncio.to_thread(run))
     try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.request()
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+        raise
 
 
-class Stream(_Handle):
+class Stream(Handle[unipc.Stream]):
     """A stream of bytes; see unipc.Stream."""
-
-    _handle: unipc.Stream
-
-    def __init__(self, stream: unipc.Stream) -> None:
-        super().__init__(stream)
 
     @staticmethod
     async def connect_unix(path: StrPath, *, any_owner: bool = False, wait_for_listener: bool = False) -> Stream:
         """Connects to a Unix socket; see unipc.Stream.connect_unix."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return Stream(unipc.Stream.connect_unix(path, timeout=0, any_owner=any_owner))
-            except BlockingIOError:
-                pass
-            except (FileNotFoundError, ConnectionRefusedError):
-                if not wait_for_listener:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        # A full queue of a Unix listener has no descriptor that tells when it has room.
+        connect = lambda: unipc.Stream.connect_unix(path, timeout=0, any_owner=any_owner)  # noqa: E731
+        return Stream(await probe(connect, *without_listener(wait_for_listener)))
 
     @staticmethod
-    async def connect_tcp(host: str | None, port: int, *, nodelay: bool = True, family: int = 0) -> Stream:
+    async def connect_tcp(
+        host: str | None,
+        port: int,
+        *,
+        nodelay: bool = True,
+        keep_alive: bool = False,
+        keep_alive_idle: int = 0,
+        keep_alive_interval: int = 0,
+        keep_alive_count: int = 0,
+        family: int = 0,
+        wait_for_listener: bool = False,
+    ) -> Stream:
         """Connects to a host and port; no host is loopback. See unipc.Stream.connect_tcp, whose errors these are."""
         # The resolver would take the port modulo 65536.
         if not 1 <= port <= 65535:
@@ -176,28 +117,27 @@ class Stream(_Handle):
         loop, name = asyncio.get_running_loop(), host or "localhost"
         if name.startswith("[") and name.endswith("]"):
             name = name[1:-1]
-        try:
-            addresses = await loop.getaddrinfo(name, port, family=families[family], type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
-            # UnicodeError: no name has labels like that.
-            raise OSError(errno.EADDRNOTAVAIL, f"connect to TCP: Cannot assign requested address; {error}", host) from None
-        problem: OSError = ConnectionRefusedError(f"{host}:{port} has no address")
-        for kind, _, protocol, _, address in addresses:
-            connection = socket.socket(kind, socket.SOCK_STREAM, protocol)
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(nodelay)), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(keep_alive))]
+        intervals = {
+            socket.TCP_KEEPIDLE: keep_alive_idle,
+            socket.TCP_KEEPINTVL: keep_alive_interval,
+            socket.TCP_KEEPCNT: keep_alive_count,
+        }
+        options += [(socket.IPPROTO_TCP, option, number) for option, number in intervals.items() if number]
+        pause = FIRST_PAUSE
+        while True:
             try:
-                connection.setblocking(False)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, nodelay)
-                await loop.sock_connect(connection, address)
-            except OSError as error:
-                connection.close()
-                problem = error
-                continue
-            except BaseException:
-                connection.close()
-                raise
-            connection.setblocking(True)
-            return Stream(unipc.Stream.from_fd(connection.detach()))
-        raise problem
+                addresses = await loop.getaddrinfo(name, port, family=families[family], type=socket.SOCK_STREAM)
+            except (socket.gaierror, UnicodeError) as error:
+                # UnicodeError: no name has labels like that.
+                raise OSError(errno.EADDRNOTAVAIL, f"connect to TCP: Cannot assign requested address; {error}", host) from None
+            try:
+                return await _connect_to(addresses, options, f"{host}:{port} has no address")
+            except ConnectionRefusedError:
+                if not wait_for_listener:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def read(self, size: int) -> bytes:
         """Reads what there is, at least one byte and at most size; b"" is the end."""
@@ -210,23 +150,25 @@ class Stream(_Handle):
     async def read_exact(self, size: int) -> bytes:
         """Reads exactly size bytes. EndOfStream if nothing comes any more, Truncated if the end comes in the middle.
 
-        A task that is cancelled meanwhile, as by asyncio.timeout, loses what had come; read and read_into lose nothing.
+        A task that is cancelled meanwhile, as by asyncio.timeout, loses what had come; read and read_into lose nothing. Whatever is raised,
+        its attribute transferred says how much had come; so it does on the CancelledError that a TimeoutError has as its cause.
         """
         buffer = bytearray(size)
         view, done = memoryview(buffer), 0
-        while done < size:
-            count = await self.read_into(view[done:])
-            if count == 0:
-                raise _end(done, size)
-            done += count
+        try:
+            while done < size:
+                count = await self.read_into(view[done:])
+                if count == 0:
+                    raise _end(done, size)
+                done += count
+        except BaseException as error:
+            error.transferred = done  # type: ignore[attr-defined]
+            raise
         return bytes(buffer)
 
     async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike]) -> None:
         """Writes everything, and sends descriptors with the first byte; see unipc.Stream.send_fds."""
-        head = memoryview(data).cast("B")
-        # One byte takes them along, and either goes or does not.
-        await self._write(lambda: self._handle.send_fds(head[:1], fds, timeout=0))
-        await self.write_all(head[1:])
+        await self._write_all(data, lambda: self._handle.send_fds(data, fds, timeout=0))
 
     async def receive_fds(self, size: int, maximum: int = 1) -> tuple[bytes, list[int]]:
         """Reads what there is, and takes descriptors; see unipc.Stream.receive_fds."""
@@ -237,27 +179,64 @@ class Stream(_Handle):
         return await self._write(lambda: self._handle.write(data, timeout=0))
 
     async def write_all(self, data: ReadableBuffer) -> None:
-        """Writes everything. Of a task that is cancelled meanwhile, a part may have gone out."""
-        view = memoryview(data).cast("B")
-        while view:
-            view = view[await self.write(view) :]
+        """Writes everything. Of a task that is cancelled meanwhile, a part may have gone out.
+
+        Whatever is raised, its attribute transferred says how much; so it does on the CancelledError that a TimeoutError has as its cause.
+        """
+        await self._write_all(data, lambda: self._handle.write_all(data, timeout=0))
+
+    async def _write_all(self, data: ReadableBuffer, begin: Callable[[], None]) -> None:
+        done = 0
+
+        def attempt() -> None:
+            nonlocal done
+            try:
+                if done == 0:
+                    begin()
+                else:
+                    self._handle._write_all_from(data, done, timeout=0)
+            except OSError as error:
+                done += getattr(error, "transferred", 0)
+                raise
+
+        try:
+            await self._write(attempt)
+        except BaseException as error:
+            error.transferred = done  # type: ignore[attr-defined]
+            raise
+
+
+async def _connect_to(addresses: Sequence[tuple[Any, ...]], options: Sequence[tuple[int, int, int]], nowhere: str) -> Stream:
+    """To the first address that accepts."""
+    loop = asyncio.get_running_loop()
+    problem: OSError = ConnectionRefusedError(nowhere)
+    for kind, _, protocol, _, address in addresses:
+        connection = socket.socket(kind, socket.SOCK_STREAM, protocol)
+        try:
+            connection.setblocking(False)
+            for option in options:
+                connection.setsockopt(*option)
+            await loop.sock_connect(connection, address)
+        except OSError as error:
+            connection.close()
+            problem = error
+            continue
+        except BaseException:
+            connection.close()
+            raise
+        connection.setblocking(True)
+        return Stream(unipc.Stream.from_fd(connection.detach()))
+    raise problem
 
 
 def _end(done: int, size: int) -> unipc.Error:
     if done == 0:
         return unipc.EndOfStream(-10001, "read stream exactly: the other side has ended")
-    error = unipc.Truncated(-10008, f"read stream exactly: the stream ended in the middle; {done} of {size} bytes came")
-    error.transferred = done
-    return error
+    return unipc.Truncated(-10008, f"read stream exactly: the stream ended in the middle; {done} of {size} bytes came")
 
 
-class Listener(_Handle):
+class Listener(Iterated[unipc.Listener, Stream]):
     """A listening socket; see unipc.Listener. `async for` accepts one connection after the other."""
-
-    _handle: unipc.Listener
-
-    def __init__(self, listener: unipc.Listener) -> None:
-        super().__init__(listener)
 
     @staticmethod
     def open_unix(path: StrPath, **options: Any) -> Listener:
@@ -278,25 +257,18 @@ class Listener(_Handle):
         return self._handle.address()
 
     async def accept(self) -> Stream:
-        """Takes the next connection."""
+        """Takes the next connection; see unipc.Listener.accept."""
         return Stream(await self._read(lambda: self._handle.accept(timeout=0)))
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Stream:
-        try:
-            return await self.accept()
-        except ValueError:
-            if self.closed:
-                raise StopAsyncIteration from None
-            raise
+    async def _next(self) -> Stream:
+        return await self.accept()
 
 
-class Framed(_Handle):
-    """Messages on a stream; see unipc.Framed. `async for` receives until the end, or until it is closed."""
+class Framed(Iterated[unipc.Framed, bytes]):
+    """Messages on a stream; see unipc.Framed. `async for` receives until the end, or until it is closed.
 
-    _handle: unipc.Framed
+    stream: a Stream of this module, which it takes over.
+    """
 
     def __init__(self, stream: Stream, *, largest: int = 0) -> None:
         if stream._reading is not None or stream._writing is not None:
@@ -304,39 +276,27 @@ class Framed(_Handle):
         super().__init__(unipc.Framed(stream._handle, largest=largest))
 
     async def send(self, message: ReadableBuffer) -> None:
-        """Sends a message. A task that is cancelled meanwhile may have sent it: the rest goes out with the next send or flush."""
+        """Sends a message; see unipc.Framed.send.
+
+        A task that is cancelled meanwhile may have sent it: the rest goes out with the next send or flush.
+        """
         await self._write(lambda: self._handle.send(message, timeout=0))
         await self.flush()
 
     async def flush(self) -> None:
-        """Writes what a send has kept."""
+        """Writes what a send has kept; see unipc.Framed.flush."""
         await self._write(lambda: self._handle.flush(timeout=0))
 
     async def receive(self) -> bytes:
-        """Receives a message. A task that is cancelled meanwhile has lost nothing."""
+        """Receives a message; see unipc.Framed.receive. A task that is cancelled meanwhile has lost nothing."""
         return await self._read(lambda: self._handle.receive(timeout=0))
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await self.receive()
-        except unipc.EndOfStream:
-            raise StopAsyncIteration from None
-        except ValueError:
-            if self.closed:
-                raise StopAsyncIteration from None
-            raise
+    async def _next(self) -> bytes:
+        return await self.receive()
 
 
-class Mq(_Handle):
-    """A POSIX message queue; see unipc.Mq, whose constructors do not wait: `unipc.aio.Mq(unipc.Mq.open("jobs"))`."""
-
-    _handle: unipc.Mq
-
-    def __init__(self, queue: unipc.Mq) -> None:
-        super().__init__(queue)
+class Mq(Handle[unipc.Mq]):
+    """A POSIX message queue; see unipc.Mq: `unipc.aio.Mq(unipc.Mq.open("jobs"))`."""
 
     async def send(self, message: ReadableBuffer, priority: int = 0) -> None:
         """Sends a message; see unipc.Mq.send."""
@@ -350,29 +310,46 @@ class Mq(_Handle):
         """Receives a message together with its priority; see unipc.Mq.receive_message."""
         return await self._read(lambda: self._handle.receive_message(timeout=0))
 
+    async def receive_into(self, buffer: WriteableBuffer) -> int:
+        """Receives a message into a buffer, and gives its length; see unipc.Mq.receive_into."""
+        return await self._read(lambda: self._handle.receive_into(buffer, timeout=0))
 
-class FileFollower(_Handle):
+
+class SysvQueue(Closing[unipc.SysvQueue]):
+    """A System V message queue; see unipc.SysvQueue: `unipc.aio.SysvQueue(unipc.SysvQueue.open(key))`."""
+
+    async def send(self, message: ReadableBuffer, type: int = 1) -> None:
+        """Sends a message of a type; see unipc.SysvQueue.send."""
+        await probe(lambda: self._handle.send(message, type, timeout=0))
+
+    async def receive(self, type: int = 0, *, all_but: bool = False) -> bytes:
+        """Receives a message; see unipc.SysvQueue.receive."""
+        return await probe(lambda: self._handle.receive(type, all_but=all_but, timeout=0))
+
+    async def receive_message(self, type: int = 0, *, all_but: bool = False) -> unipc.Message:
+        """Receives a message together with its type; see unipc.SysvQueue.receive_message."""
+        return await probe(lambda: self._handle.receive_message(type, all_but=all_but, timeout=0))
+
+
+class FileFollower(Iterated[unipc.FileFollower, bytes]):
     """A follower of a file; see unipc.FileFollower: `unipc.aio.FileFollower(unipc.FileFollower("app.log"))`.
 
     It looks every half second, also when inotify has told nothing, and probes where there is none.
     """
 
-    _handle: unipc.FileFollower
-
-    def __init__(self, follower: unipc.FileFollower) -> None:
-        super().__init__(follower)
-
     async def _follow(self, attempt: Callable[[], _Result]) -> _Result:
-        pause = _FIRST_PAUSE
+        self._check_free(self._reading)
+        pause = FIRST_PAUSE
         while True:
             try:
-                async with asyncio.timeout(0.5):
-                    return await self._read(attempt)
-            except TimeoutError:
-                continue
+                return attempt()
+            except BlockingIOError:
+                pass
+            try:
+                await self._readable(0.5)
             except unipc.Unavailable:
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     async def receive(self) -> bytes:
         """Receives a record; see unipc.FileFollower.receive."""
@@ -382,106 +359,97 @@ class FileFollower(_Handle):
         """Receives a record, or what has happened to the file; see unipc.FileFollower.receive_event."""
         return await self._follow(lambda: self._handle.receive_event(timeout=0))
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await self.receive()
-        except ValueError:
-            if self.closed:
-                raise StopAsyncIteration from None
-            raise
+    async def _next(self) -> bytes:
+        return await self.receive()
 
 
-class Datagram(_Handle):
+class _Packets(Handle[File]):
+    """What receives messages whose boundaries are kept."""
+
+    _handle: Any
+
+    async def receive(self, size: int = 0) -> bytes:
+        """Receives a message, of any size, or of at most size bytes."""
+        received: bytes = await self._read(lambda: self._handle.receive(size, timeout=0))
+        return received
+
+    async def receive_into(self, buffer: WriteableBuffer) -> int:
+        """Receives a message into a buffer, and gives its length."""
+        size: int = await self._read(lambda: self._handle.receive_into(buffer, timeout=0))
+        return size
+
+    async def receive_message(self, size: int = 0) -> unipc.Message:
+        """Receives a message and what is known of it."""
+        message: unipc.Message = await self._read(lambda: self._handle.receive_message(size, timeout=0))
+        return message
+
+    async def receive_fds(self, size: int = 0, maximum: int = 1) -> tuple[bytes, list[int]]:
+        """Receives a message, and up to maximum descriptors, which the caller closes."""
+        received: tuple[bytes, list[int]] = await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
+        return received
+
+
+class Datagram(_Packets[unipc.Datagram]):
     """A datagram socket, Unix or UDP; see unipc.Datagram."""
-
-    _handle: unipc.Datagram
-
-    def __init__(self, datagram: unipc.Datagram) -> None:
-        super().__init__(datagram)
 
     @staticmethod
     def open_unix(path: StrPath | None = None, **options: Any) -> Datagram:
-        """See unipc.Datagram.open_unix."""
+        """Makes a Unix socket; the options are those of unipc.Datagram.open_unix."""
         return Datagram(unipc.Datagram.open_unix(path, **options))
 
     @staticmethod
     def open_udp(host: str | None = None, port: int = 0, **options: Any) -> Datagram:
-        """See unipc.Datagram.open_udp."""
+        """Makes a UDP socket; the options are those of unipc.Datagram.open_udp."""
         return Datagram(unipc.Datagram.open_udp(host, port, **options))
 
     def connect(self, address: StrPath, *, any_owner: bool = False) -> None:
-        """Gives the socket its receiver."""
+        """Gives the socket its receiver; see unipc.Datagram.connect."""
         self._handle.connect(address, timeout=0, any_owner=any_owner)
 
     async def send(self, data: ReadableBuffer) -> None:
-        """Sends a message to whom the socket is connected to."""
+        """Sends a message to whom the socket is connected to; see unipc.Datagram.send."""
         await self._write(lambda: self._handle.send(data, timeout=0))
 
+    # The socket is writable also while the receiver of an address is full.
+
     async def send_to(self, data: ReadableBuffer, address: StrPath) -> None:
-        """Sends a message to an address."""
-        await self._probe(lambda: self._handle.send_to(data, address, timeout=0))
+        """Sends a message to an address; see unipc.Datagram.send_to."""
+        await probe(lambda: self._handle.send_to(data, address, timeout=0))
 
     async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike], address: StrPath | None = None) -> None:
-        """Sends a message with descriptors."""
-        await self._probe(lambda: self._handle.send_fds(data, fds, address, timeout=0))
-
-    async def _probe(self, attempt: Callable[[], _Result]) -> _Result:
-        # The socket is writable also while the receiver of an address is full.
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return attempt()
-            except BlockingIOError:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-
-    async def receive(self, size: int = 0) -> bytes:
-        """Receives a message."""
-        return await self._read(lambda: self._handle.receive(size, timeout=0))
+        """Sends a message with descriptors; see unipc.Datagram.send_fds."""
+        await probe(lambda: self._handle.send_fds(data, fds, address, timeout=0))
 
     async def receive_from(self, size: int = 0) -> tuple[bytes, str]:
-        """Receives a message, and the address of its sender."""
-        return await self._read(lambda: self._handle.receive_from(size, timeout=0))
-
-    async def receive_message(self, size: int = 0) -> unipc.Message:
-        """Receives a message and what is known of it."""
-        return await self._read(lambda: self._handle.receive_message(size, timeout=0))
-
-    async def receive_fds(self, size: int = 0, maximum: int = 1) -> tuple[bytes, list[int]]:
-        """Receives a message and descriptors."""
-        return await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
+        """Receives a message, and the address of its sender; see unipc.Datagram.receive_from."""
+        received: tuple[bytes, str] = await self._read(lambda: self._handle.receive_from(size, timeout=0))
+        return received
 
     def join(self, group: str, interface: str | None = None) -> None:
-        """Joins a multicast group."""
+        """Joins a multicast group; see unipc.Datagram.join."""
         self._handle.join(group, interface)
 
     def leave(self, group: str, interface: str | None = None) -> None:
-        """Leaves a multicast group."""
+        """Leaves a multicast group; see unipc.Datagram.leave."""
         self._handle.leave(group, interface)
 
     def address(self) -> str:
         """Where it receives."""
-        return self._handle.address()
+        address: str = self._handle.address()
+        return address
 
     def port(self) -> int:
         """The port of a UDP socket."""
-        return self._handle.port()
+        port: int = self._handle.port()
+        return port
 
 
-class SeqpacketListener(_Handle):
+class SeqpacketListener(Iterated[unipc.SeqpacketListener, "Seqpacket"]):
     """A SEQPACKET socket that listens; see unipc.SeqpacketListener. `async for` accepts one connection after the other."""
-
-    _handle: unipc.SeqpacketListener
-
-    def __init__(self, listener: unipc.SeqpacketListener) -> None:
-        super().__init__(listener)
 
     @staticmethod
     def open_unix(path: StrPath, **options: Any) -> SeqpacketListener:
-        """See unipc.SeqpacketListener.open_unix."""
+        """Listens on a path or an abstract name; the options are those of unipc.SeqpacketListener.open_unix."""
         return SeqpacketListener(unipc.SeqpacketListener.open_unix(path, **options))
 
     def address(self) -> str:
@@ -489,73 +457,203 @@ class SeqpacketListener(_Handle):
         return self._handle.address()
 
     async def accept(self) -> Seqpacket:
-        """Takes the next connection."""
+        """Takes the next connection; see unipc.SeqpacketListener.accept."""
         return Seqpacket(await self._read(lambda: self._handle.accept(timeout=0)))
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Seqpacket:
-        try:
-            return await self.accept()
-        except ValueError:
-            if self.closed:
-                raise StopAsyncIteration from None
-            raise
+    async def _next(self) -> Seqpacket:
+        return await self.accept()
 
 
-class Seqpacket(_Handle):
+class Seqpacket(_Packets[unipc.Seqpacket], Iterated[unipc.Seqpacket, bytes]):
     """Messages on a connection; see unipc.Seqpacket. `async for` receives until the end."""
-
-    _handle: unipc.Seqpacket
-
-    def __init__(self, socket: unipc.Seqpacket) -> None:
-        super().__init__(socket)
 
     @staticmethod
     async def connect_unix(path: StrPath, *, any_owner: bool = False, wait_for_listener: bool = False, **options: Any) -> Seqpacket:
-        """See unipc.Seqpacket.connect_unix."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return Seqpacket(unipc.Seqpacket.connect_unix(path, timeout=0, any_owner=any_owner, **options))
-            except BlockingIOError:
-                pass
-            except (FileNotFoundError, ConnectionRefusedError):
-                if not wait_for_listener:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        """Connects to a path or an abstract name; the options are those of unipc.Seqpacket.connect_unix."""
+        connect = lambda: unipc.Seqpacket.connect_unix(path, timeout=0, any_owner=any_owner, **options)  # noqa: E731
+        return Seqpacket(await probe(connect, *without_listener(wait_for_listener)))
 
     async def send(self, data: ReadableBuffer) -> None:
-        """Sends a message."""
+        """Sends a message; see unipc.Seqpacket.send."""
         await self._write(lambda: self._handle.send(data, timeout=0))
 
     async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike]) -> None:
-        """Sends a message with descriptors."""
+        """Sends a message with descriptors; see unipc.Seqpacket.send_fds."""
         await self._write(lambda: self._handle.send_fds(data, fds, timeout=0))
 
-    async def receive(self, size: int = 0) -> bytes:
-        """Receives a message."""
-        return await self._read(lambda: self._handle.receive(size, timeout=0))
+    async def _next(self) -> bytes:
+        return await self.receive()
 
-    async def receive_message(self, size: int = 0) -> unipc.Message:
-        """Receives a message and what is known of it."""
-        return await self._read(lambda: self._handle.receive_message(size, timeout=0))
 
-    async def receive_fds(self, size: int = 0, maximum: int = 1) -> tuple[bytes, list[int]]:
-        """Receives a message and descriptors."""
-        return await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
+class EventFd(Handle[unipc.EventFd]):
+    """An event counter; see unipc.EventFd."""
 
-    def __aiter__(self) -> Self:
+    async def add(self, value: int = 1) -> None:
+        """Adds to the counter; see unipc.EventFd.add."""
+        await self._write(lambda: self._handle.add(value, timeout=0))
+
+    async def take(self) -> int:
+        """Takes what the counter has; see unipc.EventFd.take."""
+        return await self._read(lambda: self._handle.take(timeout=0))
+
+
+class Timer(Handle[unipc.Timer]):
+    """A timer; see unipc.Timer, which sets it: `timer.handle.set(0.1)`."""
+
+    async def wait(self) -> int:
+        """Waits for an expiration; gives how many there were since the last call."""
+        return await self._read(lambda: self._handle.wait(timeout=0))
+
+
+class Signals(Iterated[unipc.Signals, unipc.ReceivedSignal]):
+    """Signals to be received; see unipc.Signals. `async for` gives one after the other."""
+
+    async def receive(self) -> unipc.ReceivedSignal:
+        """The next signal; see unipc.Signals.receive."""
+        return await self._read(lambda: self._handle.receive(timeout=0))
+
+    async def _next(self) -> unipc.ReceivedSignal:
+        return await self.receive()
+
+
+class Process(Handle[unipc.Process]):
+    """A process whose end can be waited for; see unipc.Process: `unipc.aio.Process(unipc.Process.spawn(["sleep", "1"]))`."""
+
+    async def wait(self) -> unipc.ExitStatus:
+        """Waits for the end of the process; see unipc.Process.wait."""
+        return await self._read(lambda: self._handle.wait(timeout=0))
+
+
+class Pipeline(Closing[unipc.Pipeline]):
+    """Programs that run at the same time; see unipc.Pipeline."""
+
+    async def wait(self) -> list[unipc.ExitStatus]:
+        """Waits until every stage has ended; see unipc.Pipeline.wait."""
+        return await probe(lambda: self._handle.wait(timeout=0))
+
+
+class Ring(Handle[unipc.Ring]):
+    """Many reads and writes at once; see unipc.Ring."""
+
+    async def wait(self, *, maximum: int = 64) -> list[unipc.RingCompletion]:
+        """Waits until something has completed; see unipc.Ring.wait."""
+        return await self._read(lambda: self._handle.wait(maximum=maximum, timeout=0))
+
+
+class Poller(Handle[unipc.Poller]):
+    """One wait over many; see unipc.Poller. Add sources by this, or at least not while a task waits for it."""
+
+    def add(
+        self, source: FileDescriptorLike | unipc.SysvQueue | unipc.PosixSemaphore | unipc.Semaphore, token: object = None, **options: Any
+    ) -> int:
+        """Watches an object; the options are those of unipc.Poller.add."""
+        return self._added(self._handle.add(source, token, **options))
+
+    def add_sysv_semaphore(self, semaphores: unipc.SysvSemaphores | int, index: int = 0, token: object = None, **options: Any) -> int:
+        """Watches one semaphore of a System V set; the options are those of unipc.Poller.add_sysv_semaphore."""
+        return self._added(self._handle.add_sysv_semaphore(semaphores, index, token, **options))
+
+    def _added(self, source: int) -> int:
+        # Who waits may have to ask from now on.
+        if self._reading is not None:
+            self._reading.wake()
+        return source
+
+    async def wait(self, *, maximum: int = 64) -> unipc.PollerEvents:
+        """Waits until something happens; gives an iterator over the events. See unipc.Poller.wait."""
+        self._check_free(self._reading)
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return self._handle.wait(maximum=maximum, timeout=0)
+            except BlockingIOError:
+                await self._readable(pause if self._handle.is_asking() else None)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class FileLock(Closing[unipc.FileLock]):
+    """A file, opened to be locked; see unipc.FileLock: `unipc.aio.FileLock(unipc.FileLock("app.lock"))`.
+
+    `async with` holds it exclusively, all of it. Tasks that are to keep each other out have an object each, and none of kind
+    "record", whose locks are the process's.
+    """
+
+    async def lock(self, *, shared: bool = False, start: int = 0, length: int = 0) -> None:
+        """Locks a range of bytes; see unipc.FileLock.lock. A task that is cancelled meanwhile has locked nothing."""
+        await probe(lambda: self._handle.lock(shared=shared, start=start, length=length, timeout=0))
+
+    async def upgrade(self, *, start: int = 0, length: int = 0) -> None:
+        """Makes a shared lock exclusive; see unipc.FileLock.upgrade. A task that is cancelled meanwhile has the shared lock as before."""
+        await probe(lambda: self._handle.upgrade(start=start, length=length, timeout=0))
+
+    def unlock(self, *, start: int = 0, length: int = 0) -> None:
+        """Gives a range back; see unipc.FileLock.unlock."""
+        self._handle.unlock(start=start, length=length)
+
+    @contextlib.asynccontextmanager
+    async def held(self, *, shared: bool = False, start: int = 0, length: int = 0) -> AsyncIterator[Self]:
+        """Holds a range for the length of an `async with`; see unipc.FileLock.held."""
+        await self.lock(shared=shared, start=start, length=length)
+        try:
+            yield self
+        finally:
+            self._give_back(start, length)
+
+    def _give_back(self, start: int, length: int) -> None:
+        # When it was closed meanwhile, the lock has gone with it.
+        if not self.closed:
+            self._handle.unlock(start=start, length=length)
+
+    async def __aenter__(self) -> Self:
+        await self.lock()
         return self
 
-    async def __anext__(self) -> bytes:
-        try:
-            return await self.receive()
-        except unipc.EndOfStream:
-            raise StopAsyncIteration from None
-        except ValueError:
-            if self.closed:
-                raise StopAsyncIteration from None
-            raise
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._give_back(0, 0)
+
+
+class Event(Twin[unipc.Event]):
+    """An event at a place in shared memory; see unipc.Event: `unipc.aio.Event(unipc.Event.from_buffer(memory))`."""
+
+    async def wait(self) -> None:
+        """Waits until it is set; see unipc.Event.wait."""
+        await probe(lambda: self._handle.wait(timeout=0))
+
+
+class Semaphore(Twin[unipc.Semaphore]):
+    """A semaphore at a place in shared memory; see unipc.Semaphore. `async with` takes a unit and gives it back."""
+
+    async def wait(self) -> None:
+        """Takes a unit; see unipc.Semaphore.wait."""
+        await probe(lambda: self._handle.wait(timeout=0))
+
+    async def __aenter__(self) -> Self:
+        await self.wait()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._handle.post()
+
+
+class PosixSemaphore(Closing[unipc.PosixSemaphore]):
+    """A named semaphore; see unipc.PosixSemaphore. `async with` closes it."""
+
+    async def wait(self) -> None:
+        """Takes a unit; see unipc.PosixSemaphore.wait."""
+        await probe(lambda: self._handle.wait(timeout=0))
+
+
+class SysvSemaphores(Closing[unipc.SysvSemaphores]):
+    """A set of System V semaphores; see unipc.SysvSemaphores."""
+
+    async def wait(self, semaphore: int = 0, *, undo: bool = False) -> None:
+        """Takes a unit; see unipc.SysvSemaphores.wait."""
+        await probe(lambda: self._handle.wait(semaphore, undo=undo, timeout=0))
+
+    async def wait_zero(self, semaphore: int = 0) -> None:
+        """Waits until a semaphore has no unit; see unipc.SysvSemaphores.wait_zero."""
+        await probe(lambda: self._handle.wait_zero(semaphore, timeout=0))
+
+    async def operate(self, operations: Sequence[unipc.SysvOperation]) -> None:
+        """Does all the operations in one step; see unipc.SysvSemaphores.operate."""
+        await probe(lambda: self._handle.operate(operations, timeout=0))
