@@ -1345,10 +1345,14 @@ typedef struct unipc_sysv_queue_status {
   int64_t received_at;
   /** when it was made, or its limit or rights were changed: seconds since 1970 */
   int64_t changed_at;
+  /** the kernel's number of it */
+  int32_t id;
+  /** its key; 0: private */
+  int32_t key;
   /** the process that sent last, 0 for none */
-  int32_t last_sender;
+  int32_t last_sender_pid;
   /** the process that received last, 0 for none */
-  int32_t last_receiver;
+  int32_t last_receiver_pid;
   /** its permissions */
   uint32_t mode;
   /** its owner */
@@ -1530,6 +1534,17 @@ int unipc_sysv_queue_set_limit(unipc_sysv_queue *queue, size_t bytes);
  * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_SET.
  */
 int unipc_sysv_queue_set_mode(unipc_sysv_queue *queue, uint32_t mode);
+
+/**
+ * Changes owner and group. Whoever made the queue keeps an owner's rights.
+ *
+ * @param uid  the owner; UINT32_MAX leaves it
+ * @param gid  the group; UINT32_MAX leaves it
+ * @return     0; -EPERM: neither owner nor creator; -EACCES; -EIDRM: it was removed; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_SET.
+ */
+int unipc_sysv_queue_set_owner(unipc_sysv_queue *queue, uint32_t uid, uint32_t gid);
 
 /**
  * Closes the handle; NULL is fine. A temporary queue is removed when its creator closes.
@@ -2585,7 +2600,7 @@ int unipc_memory_read_only_fd(const unipc_memory *memory);
 
 /* ---- System V shared memory ------------------------------------------------------------------------------ */
 
-/** What the kernel knows about System V memory. Begin with UNIPC_SYSV_MEMORY_STATUS_INIT. */
+/** What System V memory is like. Begin with UNIPC_SYSV_MEMORY_STATUS_INIT. */
 typedef struct unipc_sysv_memory_status {
   /** sizeof(unipc_sysv_memory_status) */
   size_t struct_size;
@@ -2593,30 +2608,30 @@ typedef struct unipc_sysv_memory_status {
   uint64_t size;
   /** attachments of all processes */
   uint64_t attached;
-  /** when somebody last attached, in seconds since 1970; 0: never */
-  int64_t attach_time;
-  /** when somebody last detached; 0: never */
-  int64_t detach_time;
-  /** when it was made or its permissions changed */
-  int64_t change_time;
-  /** the kernel's number of it, for unipc_memory_open_sysv_id */
+  /** when somebody attached last: seconds since 1970, 0 for never */
+  int64_t attached_at;
+  /** when somebody detached last: seconds since 1970, 0 for never */
+  int64_t detached_at;
+  /** when it was made, or its rights were changed: seconds since 1970 */
+  int64_t changed_at;
+  /** the kernel's number of it */
   int32_t id;
-  /** the key; 0: private, or removed */
+  /** its key; 0: private, or removed */
   int32_t key;
   /** the process that made it */
-  int32_t creator;
-  /** the process that attached or detached last; 0: none */
-  int32_t last;
-  /** the user that owns it */
-  uint32_t owner;
-  /** the group that owns it */
-  uint32_t group;
-  /** the user that made it */
-  uint32_t creator_user;
-  /** the group that made it */
-  uint32_t creator_group;
-  /** permissions */
+  int32_t creator_pid;
+  /** the process that attached or detached last, 0 for none */
+  int32_t last_pid;
+  /** its permissions */
   uint32_t mode;
+  /** its owner */
+  uint32_t uid;
+  /** its group */
+  uint32_t gid;
+  /** who made it, and has an owner's rights as well */
+  uint32_t creator_uid;
+  /** the group of who made it */
+  uint32_t creator_gid;
   /** 1: it goes with the last attachment */
   uint32_t is_removed;
 } unipc_sysv_memory_status;
@@ -2641,7 +2656,7 @@ void unipc_sysv_memory_status_init(unipc_sysv_memory_status *status);
 int unipc_memory_create_sysv(int32_t key, const unipc_memory_options *options, unipc_memory **memory);
 
 /**
- * Creates System V shared memory without a key: for children, and for those who are told its id (unipc_memory_status_sysv). With temporary it is removed
+ * Creates System V shared memory without a key: for children, and for those who are told its id (unipc_memory_id_sysv). With temporary it is removed
  * at once: others can still attach by the id, and its pages go with the last process, however that ends.
  *
  * @param options  as unipc_memory_create_sysv
@@ -2668,11 +2683,14 @@ int unipc_memory_open_sysv(int32_t key, const unipc_memory_options *options, uni
 /**
  * Attaches to System V shared memory by its id, also to one that is removed and still attached somewhere.
  *
- * @return  as unipc_memory_open_sysv
+ * @param id       what unipc_memory_id_sysv gave there
+ * @param options  as unipc_memory_open_sysv, but for wait_for_creator
+ * @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+ * @return         as unipc_memory_open_sysv, but for -ENOENT and -ECANCELED; -EIDRM: there is none
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shmat(2).
  */
-int unipc_memory_open_sysv_id(int32_t id, const unipc_memory_options *options, unipc_memory **memory);
+int unipc_memory_open_id_sysv(int32_t id, const unipc_memory_options *options, unipc_memory **memory);
 
 /**
  * Attaches to System V shared memory, or creates it if there is none. unipc_memory_was_created tells which.
@@ -2686,30 +2704,60 @@ int unipc_memory_open_or_create_sysv(int32_t key, const unipc_memory_options *op
 /**
  * Removes the memory of a key: the key is free at once, the pages go with the last process that is attached.
  *
- * @return  0; -ENOENT; -EPERM: it is neither ours nor made by us; -EINVAL: key 0
+ * @return  0; -ENOENT; -EPERM: neither owner nor creator; -EINVAL: the key 0
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_RMID.
  */
-int unipc_memory_unlink_sysv(int32_t key);
+int unipc_memory_remove_key_sysv(int32_t key);
 
 /**
- * Removes the System V memory that a handle is attached to, as unipc_memory_unlink_sysv; for a private one.
+ * Removes the System V memory that a handle is attached to, as unipc_memory_remove_key_sysv. The handle stays to be closed.
  *
- * @return  0; -ENOENT; -EPERM; -EINVAL: NULL; -EOPNOTSUPP: other memory
+ * @return  0, also if it was removed already; -EPERM: neither owner nor creator; -EINVAL: NULL; -EOPNOTSUPP: other memory
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_RMID.
  */
 int unipc_memory_remove_sysv(unipc_memory *memory);
 
 /**
- * What the kernel knows about the System V memory that a handle is attached to.
+ * The kernel's number for the System V memory that a handle is attached to, as ipcs -m shows it; never negative.
  *
- * @param status  begins with its size (UNIPC_SYSV_MEMORY_STATUS_INIT); receives the rest
- * @return        0; -EINVAL: NULL, no struct_size; -EACCES: no permission to read; -ENOENT; -EOPNOTSUPP: other memory
+ * @return  the number; -EINVAL: NULL; -EOPNOTSUPP: other memory
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_memory_id_sysv(const unipc_memory *memory);
+
+/**
+ * What the System V memory that a handle is attached to is like now.
+ *
+ * @param status  receives it; begin with UNIPC_SYSV_MEMORY_STATUS_INIT
+ * @return        0; -EACCES: no right to read; -EINVAL: NULL, no struct_size; -EOPNOTSUPP: other memory
  *
  * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_STAT.
  */
-int unipc_memory_status_sysv(const unipc_memory *memory, unipc_sysv_memory_status *status);
+int unipc_memory_get_status_sysv(const unipc_memory *memory, unipc_sysv_memory_status *status);
+
+/**
+ * Changes the permissions of System V memory. Who is attached stays so.
+ *
+ * @param mode  up to 0777; 0: 0600
+ * @return      0; -EPERM: neither owner nor creator; -EACCES; -EINVAL: NULL, other bits; -EOPNOTSUPP: other memory
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_SET.
+ */
+int unipc_memory_set_mode_sysv(unipc_memory *memory, uint32_t mode);
+
+/**
+ * Changes owner and group of System V memory. Whoever made it keeps an owner's rights.
+ *
+ * @param uid  the owner; UINT32_MAX leaves it
+ * @param gid  the group; UINT32_MAX leaves it
+ * @return     0; -EPERM: neither owner nor creator; -EACCES; -EINVAL: NULL; -EOPNOTSUPP: other memory
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_SET.
+ */
+int unipc_memory_set_owner_sysv(unipc_memory *memory, uint32_t uid, uint32_t gid);
 
 /* ---- Atomics in memory ----------------------------------------------------------------------------------- */
 
@@ -3336,6 +3384,10 @@ typedef struct unipc_sysv_semaphores_status {
   int64_t operated_at;
   /** when it was made, or its values or rights were set: seconds since 1970 */
   int64_t changed_at;
+  /** the kernel's number of it */
+  int32_t id;
+  /** its key; 0: private */
+  int32_t key;
   /** its permissions */
   uint32_t mode;
   /** its owner */
@@ -5525,7 +5577,7 @@ void unipc_file_follower_close(unipc_file_follower *follower);
 #define UNIPC_MQ_OPTIONS_INIT { sizeof(unipc_mq_options), 0, 0, NULL, 0, 0, 0, 0, 0 }
 #define UNIPC_MQ_ATTRIBUTES_INIT { sizeof(unipc_mq_attributes), 0, 0, 0 }
 #define UNIPC_SYSV_QUEUE_OPTIONS_INIT { sizeof(unipc_sysv_queue_options), 0, NULL, 0, 0, 0, 0, 0 }
-#define UNIPC_SYSV_QUEUE_STATUS_INIT { sizeof(unipc_sysv_queue_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_SYSV_QUEUE_STATUS_INIT { sizeof(unipc_sysv_queue_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_DATAGRAM_OPTIONS_INIT { sizeof(unipc_datagram_options), NULL, 0, 0, 0, 0 }
 #define UNIPC_UDP_OPTIONS_INIT { sizeof(unipc_udp_options), NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_SEQPACKET_OPTIONS_INIT { sizeof(unipc_seqpacket_options), 0, 0, 0 }
@@ -5536,7 +5588,7 @@ void unipc_file_follower_close(unipc_file_follower *follower);
 #define UNIPC_POSIX_SEMAPHORE_OPTIONS_INIT { sizeof(unipc_posix_semaphore_options), NULL, 0, 0, 0, 0, 0 }
 #define UNIPC_POSIX_SEMAPHORE_STATUS_INIT { sizeof(unipc_posix_semaphore_status), 0, 0, 0, 0, 0 }
 #define UNIPC_SYSV_SEMAPHORES_OPTIONS_INIT { sizeof(unipc_sysv_semaphores_options), 0, NULL, NULL, 0, 0, 0, 0, 0 }
-#define UNIPC_SYSV_SEMAPHORES_STATUS_INIT { sizeof(unipc_sysv_semaphores_status), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define UNIPC_SYSV_SEMAPHORES_STATUS_INIT { sizeof(unipc_sysv_semaphores_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define UNIPC_EVENT_OPTIONS_INIT { sizeof(unipc_event_options), 0, 0 }
 #define UNIPC_EVENTFD_OPTIONS_INIT { sizeof(unipc_eventfd_options), 0, 0 }
 #define UNIPC_TIMER_OPTIONS_INIT { sizeof(unipc_timer_options), 0 }

@@ -5,9 +5,10 @@ use std::ffi::c_int;
 use unipc_core::memory::{Memory, MemoryOptions};
 
 use crate::memory::{unipc_memory, unipc_memory_options, with_options};
-use crate::{Versioned, guard_new, guard_unit, initialise, input, store};
+use crate::sysv_queue::owner;
+use crate::{Versioned, guard, guard_new, guard_unit, initialise, input, store};
 
-/// What the kernel knows about System V memory. Begin with UNIPC_SYSV_MEMORY_STATUS_INIT.
+/// What System V memory is like. Begin with UNIPC_SYSV_MEMORY_STATUS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct unipc_sysv_memory_status {
@@ -17,30 +18,30 @@ pub struct unipc_sysv_memory_status {
     pub size: u64,
     /// attachments of all processes
     pub attached: u64,
-    /// when somebody last attached, in seconds since 1970; 0: never
-    pub attach_time: i64,
-    /// when somebody last detached; 0: never
-    pub detach_time: i64,
-    /// when it was made or its permissions changed
-    pub change_time: i64,
-    /// the kernel's number of it, for unipc_memory_open_sysv_id
+    /// when somebody attached last: seconds since 1970, 0 for never
+    pub attached_at: i64,
+    /// when somebody detached last: seconds since 1970, 0 for never
+    pub detached_at: i64,
+    /// when it was made, or its rights were changed: seconds since 1970
+    pub changed_at: i64,
+    /// the kernel's number of it
     pub id: i32,
-    /// the key; 0: private, or removed
+    /// its key; 0: private, or removed
     pub key: i32,
     /// the process that made it
-    pub creator: i32,
-    /// the process that attached or detached last; 0: none
-    pub last: i32,
-    /// the user that owns it
-    pub owner: u32,
-    /// the group that owns it
-    pub group: u32,
-    /// the user that made it
-    pub creator_user: u32,
-    /// the group that made it
-    pub creator_group: u32,
-    /// permissions
+    pub creator_pid: i32,
+    /// the process that attached or detached last, 0 for none
+    pub last_pid: i32,
+    /// its permissions
     pub mode: u32,
+    /// its owner
+    pub uid: u32,
+    /// its group
+    pub gid: u32,
+    /// who made it, and has an owner's rights as well
+    pub creator_uid: u32,
+    /// the group of who made it
+    pub creator_gid: u32,
     /// 1: it goes with the last attachment
     pub is_removed: u32,
 }
@@ -96,7 +97,7 @@ pub unsafe extern "C" fn unipc_memory_create_sysv(key: i32, options: *const unip
     unsafe { numbered("create System V memory", key, options, memory, Memory::create_sysv) }
 }
 
-/// Creates System V shared memory without a key: for children, and for those who are told its id (unipc_memory_status_sysv). With temporary it is removed
+/// Creates System V shared memory without a key: for children, and for those who are told its id (unipc_memory_id_sysv). With temporary it is removed
 /// at once: others can still attach by the id, and its pages go with the last process, however that ends.
 ///
 /// @param options  as unipc_memory_create_sysv
@@ -133,16 +134,19 @@ pub unsafe extern "C" fn unipc_memory_open_sysv(key: i32, options: *const unipc_
 
 /// Attaches to System V shared memory by its id, also to one that is removed and still attached somewhere.
 ///
-/// @return  as unipc_memory_open_sysv
+/// @param id       what unipc_memory_id_sysv gave there
+/// @param options  as unipc_memory_open_sysv, but for wait_for_creator
+/// @param memory   receives the handle, or NULL on failure; close it with unipc_memory_close
+/// @return         as unipc_memory_open_sysv, but for -ENOENT and -ECANCELED; -EIDRM: there is none
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shmat(2).
 ///
 /// # Safety
 /// As unipc_memory_create_sysv.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_memory_open_sysv_id(id: i32, options: *const unipc_memory_options, memory: *mut *mut unipc_memory) -> c_int {
+pub unsafe extern "C" fn unipc_memory_open_id_sysv(id: i32, options: *const unipc_memory_options, memory: *mut *mut unipc_memory) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { numbered("open System V memory", id, options, memory, Memory::open_sysv_identifier) }
+    unsafe { numbered("open System V memory", id, options, memory, Memory::open_id_sysv) }
 }
 
 /// Attaches to System V shared memory, or creates it if there is none. unipc_memory_was_created tells which.
@@ -165,17 +169,17 @@ pub unsafe extern "C" fn unipc_memory_open_or_create_sysv(
 
 /// Removes the memory of a key: the key is free at once, the pages go with the last process that is attached.
 ///
-/// @return  0; -ENOENT; -EPERM: it is neither ours nor made by us; -EINVAL: key 0
+/// @return  0; -ENOENT; -EPERM: neither owner nor creator; -EINVAL: the key 0
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_RMID.
 #[unsafe(no_mangle)]
-pub extern "C" fn unipc_memory_unlink_sysv(key: i32) -> c_int {
-    guard_unit(|| Memory::unlink_sysv(key))
+pub extern "C" fn unipc_memory_remove_key_sysv(key: i32) -> c_int {
+    guard_unit(|| Memory::remove_key_sysv(key))
 }
 
-/// Removes the System V memory that a handle is attached to, as unipc_memory_unlink_sysv; for a private one.
+/// Removes the System V memory that a handle is attached to, as unipc_memory_remove_key_sysv. The handle stays to be closed.
 ///
-/// @return  0; -ENOENT; -EPERM; -EINVAL: NULL; -EOPNOTSUPP: other memory
+/// @return  0, also if it was removed already; -EPERM: neither owner nor creator; -EINVAL: NULL; -EOPNOTSUPP: other memory
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_RMID.
 ///
@@ -187,40 +191,84 @@ pub unsafe extern "C" fn unipc_memory_remove_sysv(memory: *mut unipc_memory) -> 
     guard_unit(|| unsafe { input("remove System V memory", memory.cast_const()) }?.0.remove_sysv())
 }
 
-/// What the kernel knows about the System V memory that a handle is attached to.
+/// The kernel's number for the System V memory that a handle is attached to, as ipcs -m shows it; never negative.
 ///
-/// @param status  begins with its size (UNIPC_SYSV_MEMORY_STATUS_INIT); receives the rest
-/// @return        0; -EINVAL: NULL, no struct_size; -EACCES: no permission to read; -ENOENT; -EOPNOTSUPP: other memory
+/// @return  the number; -EINVAL: NULL; -EOPNOTSUPP: other memory
+///
+/// Threads: any. Signal-safe: no. Since 0.1.
+///
+/// # Safety
+/// `memory` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_id_sysv(memory: *const unipc_memory) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { input("ask System V memory", memory) }?.0.id_sysv())
+}
+
+/// What the System V memory that a handle is attached to is like now.
+///
+/// @param status  receives it; begin with UNIPC_SYSV_MEMORY_STATUS_INIT
+/// @return        0; -EACCES: no right to read; -EINVAL: NULL, no struct_size; -EOPNOTSUPP: other memory
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_STAT.
 ///
 /// # Safety
 /// `memory` is NULL or a live handle; `status` is NULL or as large as it says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unipc_memory_status_sysv(memory: *const unipc_memory, status: *mut unipc_sysv_memory_status) -> c_int {
-    const OPERATION: &str = "get status of System V memory";
-    guard_unit(|| {
-        // SAFETY: the caller's promise.
-        let found = unsafe { input(OPERATION, memory) }?.0.sysv_status()?;
-        let value = unipc_sysv_memory_status {
-            struct_size: size_of::<unipc_sysv_memory_status>(),
+pub unsafe extern "C" fn unipc_memory_get_status_sysv(memory: *const unipc_memory, status: *mut unipc_sysv_memory_status) -> c_int {
+    const OPERATION: &str = "ask System V memory";
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe {
+        let found = input(OPERATION, memory)?.0.status_sysv()?;
+        let told = unipc_sysv_memory_status {
+            struct_size: 0,
             size: found.size,
             attached: found.attached,
-            attach_time: found.attach_time,
-            detach_time: found.detach_time,
-            change_time: found.change_time,
-            id: found.identifier,
+            attached_at: found.attached_at,
+            detached_at: found.detached_at,
+            changed_at: found.changed_at,
+            id: found.id,
             key: found.key,
-            creator: found.creator,
-            last: found.last,
-            owner: found.owner,
-            group: found.group,
-            creator_user: found.creator_user,
-            creator_group: found.creator_group,
+            creator_pid: found.creator_pid,
+            last_pid: found.last_pid,
             mode: found.mode,
+            uid: found.uid,
+            gid: found.gid,
+            creator_uid: found.creator_uid,
+            creator_gid: found.creator_gid,
             is_removed: u32::from(found.is_removed),
         };
-        // SAFETY: the caller's promise.
-        unsafe { store(OPERATION, status, &value) }
+        store(OPERATION, status, &told)
     })
+}
+
+/// Changes the permissions of System V memory. Who is attached stays so.
+///
+/// @param mode  up to 0777; 0: 0600
+/// @return      0; -EPERM: neither owner nor creator; -EACCES; -EINVAL: NULL, other bits; -EOPNOTSUPP: other memory
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_SET.
+///
+/// # Safety
+/// `memory` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_set_mode_sysv(memory: *mut unipc_memory, mode: u32) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe { input("set mode of System V memory", memory.cast_const()) }?.0.set_mode_sysv(mode))
+}
+
+/// Changes owner and group of System V memory. Whoever made it keeps an owner's rights.
+///
+/// @param uid  the owner; UINT32_MAX leaves it
+/// @param gid  the group; UINT32_MAX leaves it
+/// @return     0; -EPERM: neither owner nor creator; -EACCES; -EINVAL: NULL; -EOPNOTSUPP: other memory
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See shmctl(2), IPC_SET.
+///
+/// # Safety
+/// `memory` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_memory_set_owner_sysv(memory: *mut unipc_memory, uid: u32, gid: u32) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe { input("set owner of System V memory", memory.cast_const()) }?.0.set_owner_sysv(owner(uid), owner(gid)))
 }

@@ -106,10 +106,14 @@ pub struct unipc_sysv_queue_status {
     pub received_at: i64,
     /// when it was made, or its limit or rights were changed: seconds since 1970
     pub changed_at: i64,
+    /// the kernel's number of it
+    pub id: i32,
+    /// its key; 0: private
+    pub key: i32,
     /// the process that sent last, 0 for none
-    pub last_sender: i32,
+    pub last_sender_pid: i32,
     /// the process that received last, 0 for none
-    pub last_receiver: i32,
+    pub last_receiver_pid: i32,
     /// its permissions
     pub mode: u32,
     /// its owner
@@ -158,6 +162,23 @@ unsafe fn with_options(
     .map(unipc_sysv_queue)
 }
 
+type OpenNumbered = fn(i32, &SysvQueueOptions<'_>) -> unipc_core::Result<SysvQueue>;
+
+/// The constructors differ in the core's function alone.
+///
+/// # Safety
+/// As `unipc_sysv_queue_create`.
+unsafe fn numbered(
+    operation: &'static str,
+    number: i32,
+    options: *const unipc_sysv_queue_options,
+    queue: *mut *mut unipc_sysv_queue,
+    open: OpenNumbered,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { guard_new(operation, queue, || with_options(operation, options, |options| open(number, options))) }
+}
+
 /// Creates a System V message queue under a key. An existing one is left alone.
 ///
 /// @param key      not 0; unipc_sysv_key makes one of a path
@@ -176,9 +197,8 @@ pub unsafe extern "C" fn unipc_sysv_queue_create(
     options: *const unipc_sysv_queue_options,
     queue: *mut *mut unipc_sysv_queue,
 ) -> c_int {
-    const OPERATION: &str = "create System V queue";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, queue, || with_options(OPERATION, options, |options| SysvQueue::create(key, options))) }
+    unsafe { numbered("create System V queue", key, options, queue, SysvQueue::create) }
 }
 
 /// Creates a System V message queue without a key, for children made by fork, and for who is told its unipc_sysv_queue_id. It stays after its
@@ -195,9 +215,8 @@ pub unsafe extern "C" fn unipc_sysv_queue_create_private(
     options: *const unipc_sysv_queue_options,
     queue: *mut *mut unipc_sysv_queue,
 ) -> c_int {
-    const OPERATION: &str = "create System V queue";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, queue, || with_options(OPERATION, options, SysvQueue::private)) }
+    unsafe { numbered("create private System V queue", 0, options, queue, |_, options| SysvQueue::create_private(options)) }
 }
 
 /// Opens a System V message queue that exists. It never creates.
@@ -218,9 +237,8 @@ pub unsafe extern "C" fn unipc_sysv_queue_open(
     options: *const unipc_sysv_queue_options,
     queue: *mut *mut unipc_sysv_queue,
 ) -> c_int {
-    const OPERATION: &str = "open System V queue";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, queue, || with_options(OPERATION, options, |options| SysvQueue::open(key, options))) }
+    unsafe { numbered("open System V queue", key, options, queue, SysvQueue::open) }
 }
 
 /// Opens a System V message queue, or creates it if there is none. The limit counts only for the one who creates.
@@ -237,9 +255,8 @@ pub unsafe extern "C" fn unipc_sysv_queue_open_or_create(
     options: *const unipc_sysv_queue_options,
     queue: *mut *mut unipc_sysv_queue,
 ) -> c_int {
-    const OPERATION: &str = "open or create System V queue";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, queue, || with_options(OPERATION, options, |options| SysvQueue::open_or_create(key, options))) }
+    unsafe { numbered("open or create System V queue", key, options, queue, SysvQueue::open_or_create) }
 }
 
 /// Opens a System V message queue by its number, which its creator has told.
@@ -259,9 +276,8 @@ pub unsafe extern "C" fn unipc_sysv_queue_open_id(
     options: *const unipc_sysv_queue_options,
     queue: *mut *mut unipc_sysv_queue,
 ) -> c_int {
-    const OPERATION: &str = "open System V queue";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, queue, || with_options(OPERATION, options, |options| SysvQueue::open_id(id, options))) }
+    unsafe { numbered("open System V queue", id, options, queue, SysvQueue::open_id) }
 }
 
 /// Removes the queue of a key, with all that is in it. Who waits in it is told, by -EIDRM.
@@ -415,8 +431,10 @@ pub unsafe extern "C" fn unipc_sysv_queue_get_status(queue: *const unipc_sysv_qu
             sent_at: found.sent_at,
             received_at: found.received_at,
             changed_at: found.changed_at,
-            last_sender: found.last_sender,
-            last_receiver: found.last_receiver,
+            id: found.id,
+            key: found.key,
+            last_sender_pid: found.last_sender_pid,
+            last_receiver_pid: found.last_receiver_pid,
             mode: found.mode,
             uid: found.uid,
             gid: found.gid,
@@ -456,6 +474,27 @@ pub unsafe extern "C" fn unipc_sysv_queue_set_limit(queue: *mut unipc_sysv_queue
 pub unsafe extern "C" fn unipc_sysv_queue_set_mode(queue: *mut unipc_sysv_queue, mode: u32) -> c_int {
     // SAFETY: the caller's promise.
     guard_unit(|| unsafe { input("set mode of System V queue", queue.cast_const()) }?.0.set_mode(mode))
+}
+
+/// Changes owner and group. Whoever made the queue keeps an owner's rights.
+///
+/// @param uid  the owner; UINT32_MAX leaves it
+/// @param gid  the group; UINT32_MAX leaves it
+/// @return     0; -EPERM: neither owner nor creator; -EACCES; -EIDRM: it was removed; -EINVAL: NULL
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See msgctl(2), IPC_SET.
+///
+/// # Safety
+/// `queue` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_sysv_queue_set_owner(queue: *mut unipc_sysv_queue, uid: u32, gid: u32) -> c_int {
+    // SAFETY: the caller's promise.
+    guard_unit(|| unsafe { input("set owner of System V queue", queue.cast_const()) }?.0.set_owner(owner(uid), owner(gid)))
+}
+
+/// Who is to own a System V object, in C: `UINT32_MAX` leaves it.
+pub(crate) fn owner(number: u32) -> Option<u32> {
+    (number != u32::MAX).then_some(number)
 }
 
 /// Closes the handle; NULL is fine. A temporary queue is removed when its creator closes.

@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_int};
 use unipc_core::Error;
 use unipc_core::sync::{SysvOperation, SysvSemaphores, SysvSemaphoresOptions};
 
+use crate::sysv_queue::owner;
 use crate::wait::waiting;
 use crate::{Versioned, close, guard, guard_new, guard_unit, initialise, input, invalid, optional_text, options, store, switch};
 
@@ -81,6 +82,10 @@ pub struct unipc_sysv_semaphores_status {
     pub operated_at: i64,
     /// when it was made, or its values or rights were set: seconds since 1970
     pub changed_at: i64,
+    /// the kernel's number of it
+    pub id: i32,
+    /// its key; 0: private
+    pub key: i32,
     /// its permissions
     pub mode: u32,
     /// its owner
@@ -151,6 +156,23 @@ unsafe fn with_options(
     .map(unipc_sysv_semaphores)
 }
 
+type OpenNumbered = fn(i32, &SysvSemaphoresOptions<'_>) -> unipc_core::Result<SysvSemaphores>;
+
+/// The constructors differ in the core's function alone.
+///
+/// # Safety
+/// As `unipc_sysv_semaphores_create`.
+unsafe fn numbered(
+    operation: &'static str,
+    number: i32,
+    options: *const unipc_sysv_semaphores_options,
+    set: *mut *mut unipc_sysv_semaphores,
+    open: OpenNumbered,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { guard_new(operation, set, || with_options(operation, options, |options| open(number, options))) }
+}
+
 /// Creates a set of System V semaphores under a key. An existing one is left alone.
 ///
 /// @param key      not 0; unipc_sysv_key makes one of a path
@@ -169,9 +191,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_create(
     options: *const unipc_sysv_semaphores_options,
     set: *mut *mut unipc_sysv_semaphores,
 ) -> c_int {
-    const OPERATION: &str = "create System V semaphores";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, set, || with_options(OPERATION, options, |options| SysvSemaphores::create(key, options))) }
+    unsafe { numbered("create System V semaphores", key, options, set, SysvSemaphores::create) }
 }
 
 /// Creates a set of System V semaphores without a key, for children made by fork, and for who is told its unipc_sysv_semaphores_id. It stays after its
@@ -188,9 +209,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_create_private(
     options: *const unipc_sysv_semaphores_options,
     set: *mut *mut unipc_sysv_semaphores,
 ) -> c_int {
-    const OPERATION: &str = "create System V semaphores";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, set, || with_options(OPERATION, options, SysvSemaphores::private)) }
+    unsafe { numbered("create private System V semaphores", 0, options, set, |_, options| SysvSemaphores::create_private(options)) }
 }
 
 /// Opens a set of System V semaphores that exists. It never creates.
@@ -212,9 +232,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_open(
     options: *const unipc_sysv_semaphores_options,
     set: *mut *mut unipc_sysv_semaphores,
 ) -> c_int {
-    const OPERATION: &str = "open System V semaphores";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, set, || with_options(OPERATION, options, |options| SysvSemaphores::open(key, options))) }
+    unsafe { numbered("open System V semaphores", key, options, set, SysvSemaphores::open) }
 }
 
 /// Opens a set of System V semaphores, or creates it if there is none. The values count only for the one who creates.
@@ -233,9 +252,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_open_or_create(
     options: *const unipc_sysv_semaphores_options,
     set: *mut *mut unipc_sysv_semaphores,
 ) -> c_int {
-    const OPERATION: &str = "open or create System V semaphores";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, set, || with_options(OPERATION, options, |options| SysvSemaphores::open_or_create(key, options))) }
+    unsafe { numbered("open or create System V semaphores", key, options, set, SysvSemaphores::open_or_create) }
 }
 
 /// Opens a set of System V semaphores by its number, which its creator has told.
@@ -256,9 +274,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_open_id(
     options: *const unipc_sysv_semaphores_options,
     set: *mut *mut unipc_sysv_semaphores,
 ) -> c_int {
-    const OPERATION: &str = "open System V semaphores";
     // SAFETY: the caller's promise.
-    unsafe { guard_new(OPERATION, set, || with_options(OPERATION, options, |options| SysvSemaphores::open_id(id, options))) }
+    unsafe { numbered("open System V semaphores", id, options, set, SysvSemaphores::open_id) }
 }
 
 /// Removes the set of a key. Who waits in it is told, by -EIDRM.
@@ -571,6 +588,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_get_status(
             count: found.count,
             operated_at: found.operated_at,
             changed_at: found.changed_at,
+            id: found.id,
+            key: found.key,
             mode: found.mode,
             uid: found.uid,
             gid: found.gid,
@@ -609,9 +628,8 @@ pub unsafe extern "C" fn unipc_sysv_semaphores_set_mode(set: *mut unipc_sysv_sem
 /// `set` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_sysv_semaphores_set_owner(set: *mut unipc_sysv_semaphores, uid: u32, gid: u32) -> c_int {
-    let told = |number: u32| (number != u32::MAX).then_some(number);
     // SAFETY: the caller's promise.
-    guard_unit(|| unsafe { input("set owner of System V semaphores", set.cast_const()) }?.0.set_owner(told(uid), told(gid)))
+    guard_unit(|| unsafe { input("set owner of System V semaphores", set.cast_const()) }?.0.set_owner(owner(uid), owner(gid)))
 }
 
 /// Closes the handle; NULL is fine. A temporary set is removed when its creator closes.

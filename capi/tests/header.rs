@@ -362,7 +362,7 @@ fn every_comment_says_what_holds_for_all() {
             }
         }
         let opens = waits_for_creator.iter().any(|options| declaration.contains(&format!("const {options} *")));
-        if opens && !["_create", "_open_id", "_from_fd", "_sysv_id"].iter().any(|part| name.contains(part) && !name.contains("or_create")) {
+        if opens && !["_create", "_open_id", "_from_fd"].iter().any(|part| name.contains(part) && !name.contains("or_create")) {
             require(
                 listed.contains("-ECANCELED") || returned(function).contains("it never waits"),
                 "-ECANCELED, from waiting for the creator",

@@ -23,6 +23,14 @@ pub(crate) fn on_key(operation: &'static str, errno: Errno, key: i32) -> Error {
     Error::os(operation, errno).on(key_in_words(key))
 }
 
+/// What `set_owner` of each kind takes: the number that means "none" in the kernel is nobody's.
+pub(crate) fn check_owner(operation: &'static str, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+    if uid != Some(u32::MAX) && gid != Some(u32::MAX) {
+        return Ok(());
+    }
+    Err(Error::os(operation, Errno::EINVAL).hint("there is no such user or group"))
+}
+
 /// The kernel's word for an identifier that is gone is `EINVAL` as often as `EIDRM`.
 pub(crate) fn gone(errno: Errno) -> Errno {
     if errno == Errno::EINVAL { Errno::EIDRM } else { errno }

@@ -68,9 +68,9 @@ fn two_processes_share_a_segment() {
             assert!(!other.was_created());
             other.write(4095, b"hello").unwrap();
             other.atomic_u32(0).unwrap().fetch_add(7, Ordering::Relaxed);
-            let status = other.sysv_status().unwrap();
+            let status = other.status_sysv().unwrap();
             // The child has inherited an attachment as well.
-            i32::from(status.attached != 3 || status.last != std::process::id() as i32)
+            i32::from(status.attached != 3 || status.last_pid != std::process::id() as i32)
         });
         let id = child.id();
         assert_eq!(child.wait(), 0);
@@ -78,11 +78,11 @@ fn two_processes_share_a_segment() {
         memory.read(4095, &mut bytes).unwrap();
         assert_eq!(&bytes, b"hello");
         assert_eq!(memory.load_u32(0, Ordering::Relaxed).unwrap(), 7);
-        let status = memory.sysv_status().unwrap();
-        assert_eq!((status.key, status.size, status.attached, status.last), (key, 10_000, 1, id));
-        assert_eq!((status.creator, status.mode, status.is_removed), (std::process::id() as i32, 0o600, false));
-        assert_eq!((status.owner, status.creator_user), (nix::unistd::getuid().as_raw(), nix::unistd::getuid().as_raw()));
-        assert!(status.attach_time > 1_600_000_000 && status.detach_time >= status.attach_time - 1 && status.change_time > 0);
+        let status = memory.status_sysv().unwrap();
+        assert_eq!((status.key, status.size, status.attached, status.last_pid), (key, 10_000, 1, id));
+        assert_eq!((status.creator_pid, status.mode, status.is_removed), (std::process::id() as i32, 0o600, false));
+        assert_eq!((status.uid, status.creator_uid), (nix::unistd::getuid().as_raw(), nix::unistd::getuid().as_raw()));
+        assert!(status.attached_at > 1_600_000_000 && status.detached_at >= status.attached_at - 1 && status.changed_at > 0);
         assert!(Memory::create_sysv(key, &sized(1)).unwrap_err().is(Errno::EEXIST));
         assert!(!Memory::open_or_create_sysv(key, &sized(1)).unwrap().was_created());
     });
@@ -93,20 +93,20 @@ fn the_name_goes_at_once_and_the_pages_with_the_last() {
     contained(|names| {
         let key = names.key(1);
         let memory = Memory::create_sysv(key, &sized(100)).unwrap();
-        let identifier = memory.sysv_status().unwrap().identifier;
+        let identifier = memory.status_sysv().unwrap().id;
         memory.write(0, b"kept").unwrap();
-        Memory::unlink_sysv(key).unwrap();
-        assert!(memory.sysv_status().unwrap().is_removed);
+        Memory::remove_key_sysv(key).unwrap();
+        assert!(memory.status_sysv().unwrap().is_removed);
         assert!(Memory::open_sysv(key, &any()).unwrap_err().is(Errno::ENOENT));
-        assert!(Memory::unlink_sysv(key).unwrap_err().is(Errno::ENOENT));
-        let again = Memory::open_sysv_identifier(identifier, &any()).unwrap();
+        assert!(Memory::remove_key_sysv(key).unwrap_err().is(Errno::ENOENT));
+        let again = Memory::open_id_sysv(identifier, &any()).unwrap();
         drop(memory);
         let mut bytes = [0; 4];
         again.read(0, &mut bytes).unwrap();
         assert_eq!(&bytes, b"kept");
         again.remove_sysv().unwrap();
         drop(again);
-        assert!(Memory::open_sysv_identifier(identifier, &any()).unwrap_err().is(Errno::ENOENT));
+        assert!(Memory::open_id_sysv(identifier, &any()).unwrap_err().is(Errno::EIDRM));
         assert!(names.segments().is_empty());
     });
 }
@@ -118,10 +118,10 @@ fn a_private_one_that_is_removed_at_birth_leaves_nothing_behind() {
         for _ in 0..20 {
             let mut creator = Child::fork(|| {
                 let memory = Memory::create_private_sysv(&temporary(5000)).unwrap();
-                let status = memory.sysv_status().unwrap();
+                let status = memory.status_sysv().unwrap();
                 assert!(status.is_removed && status.key == 0);
                 memory.write(0, b"private").unwrap();
-                word.store(status.identifier as u32 + 1, Ordering::Release);
+                word.store(status.id as u32 + 1, Ordering::Release);
                 std::thread::sleep(HANG);
                 0
             });
@@ -129,17 +129,17 @@ fn a_private_one_that_is_removed_at_birth_leaves_nothing_behind() {
                 std::thread::yield_now();
             }
             let identifier = word.swap(0, Ordering::AcqRel) as i32 - 1;
-            let memory = Memory::open_sysv_identifier(identifier, &any()).unwrap();
+            let memory = Memory::open_id_sysv(identifier, &any()).unwrap();
             creator.kill();
             let mut bytes = [0; 7];
             memory.read(0, &mut bytes).unwrap();
             assert_eq!(&bytes, b"private");
             drop(memory);
-            assert!(Memory::open_sysv_identifier(identifier, &any()).unwrap_err().is(Errno::ENOENT));
+            assert!(Memory::open_id_sysv(identifier, &any()).unwrap_err().is(Errno::EIDRM));
         }
         assert!(names.segments().is_empty());
         let kept = Memory::create_private_sysv(&sized(1)).unwrap();
-        assert!(!kept.sysv_status().unwrap().is_removed);
+        assert!(!kept.status_sysv().unwrap().is_removed);
         kept.remove_sysv().unwrap();
     });
 }
@@ -158,7 +158,7 @@ fn temporary_goes_with_its_creator_alone() {
         let other = Memory::open_sysv(key, &any()).unwrap();
         drop(memory);
         assert!(Memory::open_sysv(key, &any()).unwrap_err().is(Errno::ENOENT));
-        assert!(other.sysv_status().unwrap().is_removed);
+        assert!(other.status_sysv().unwrap().is_removed);
     });
 }
 
@@ -170,7 +170,7 @@ fn plain_c_has_the_same_segments_both_ways() {
         // SAFETY: plain C calls; what is attached is detached before its address is forgotten.
         unsafe {
             let identifier = libc::shmget(names.key(1), 77, 0);
-            assert_eq!(identifier, memory.sysv_status().unwrap().identifier);
+            assert_eq!(identifier, memory.status_sysv().unwrap().id);
             let address = libc::shmat(identifier, std::ptr::null(), 0).cast::<u8>();
             assert_eq!(std::slice::from_raw_parts(address, 9), b"from here");
             address.add(76).write(b'!');
@@ -195,7 +195,7 @@ fn plain_c_has_the_same_segments_both_ways() {
         assert_eq!(&bytes, b"from there");
         let error = Memory::open_sysv(names.key(2), &sized(5001)).unwrap_err();
         assert!(error.is_failure(Failure::WrongSize) && error.to_string().contains("5000"), "{error}");
-        Memory::unlink_sysv(names.key(2)).unwrap();
+        Memory::remove_key_sysv(names.key(2)).unwrap();
     });
 }
 
@@ -203,18 +203,18 @@ fn plain_c_has_the_same_segments_both_ways() {
 fn the_tools_see_and_remove_it() {
     contained(|names| {
         let memory = Memory::create_sysv(names.key(1), &sized(4242)).unwrap();
-        let status = memory.sysv_status().unwrap();
-        let identifier = status.identifier.to_string();
+        let status = memory.status_sysv().unwrap();
+        let identifier = status.id.to_string();
         let Some(list) = run("ipcs", &["-m", "-i", &identifier]) else {
-            return Memory::unlink_sysv(names.key(1)).unwrap();
+            return Memory::remove_key_sysv(names.key(1)).unwrap();
         };
         assert!(list.contains("bytes=4242") && list.contains("nattch=1") && list.contains("mode=0600"), "{list}");
         run("ipcrm", &["-m", &identifier]).unwrap();
-        assert!(memory.sysv_status().unwrap().is_removed);
+        assert!(memory.status_sysv().unwrap().is_removed);
         assert!(Memory::open_sysv(names.key(1), &any()).unwrap_err().is(Errno::ENOENT));
         let Some(made) = run("ipcmk", &["-M", "3000", "-p", "0600"]) else { return };
         let identifier = made.trim().rsplit(' ').next().unwrap().parse().unwrap();
-        let theirs = Memory::open_sysv_identifier(identifier, &any()).unwrap();
+        let theirs = Memory::open_id_sysv(identifier, &any()).unwrap();
         assert_eq!(theirs.size(), 3000);
         theirs.remove_sysv().unwrap();
     });
@@ -251,7 +251,7 @@ fn a_read_only_handle_reads_and_an_address_can_be_chosen() {
         let (reader, error) = *reader.into_descriptor().unwrap_err();
         assert!(error.is(Errno::EOPNOTSUPP));
         assert_eq!(reader.load_u32(4, Ordering::Relaxed).unwrap(), 9);
-        assert!(Memory::anonymous(1).unwrap().sysv_status().unwrap_err().is(Errno::EOPNOTSUPP));
+        assert!(Memory::anonymous(1).unwrap().status_sysv().unwrap_err().is(Errno::EOPNOTSUPP));
     });
 }
 
@@ -262,7 +262,7 @@ fn what_cannot_be_is_refused() {
         let errors = [
             Memory::create_sysv(0, &sized(1)).unwrap_err(),
             Memory::open_sysv(0, &any()).unwrap_err(),
-            Memory::unlink_sysv(0).unwrap_err(),
+            Memory::remove_key_sysv(0).unwrap_err(),
             Memory::create_sysv(key, &sized(0)).unwrap_err(),
             Memory::create_sysv(key, &sized(usize::MAX)).unwrap_err(),
             Memory::create_sysv(key, &MemoryOptions { mode: 0o4755, ..sized(1) }).unwrap_err(),
@@ -275,7 +275,7 @@ fn what_cannot_be_is_refused() {
             assert!(error.is(Errno::EINVAL), "{error}");
         }
         assert!(Memory::create_sysv(key, &sized(1 << 50)).unwrap_err().is(Errno::ENOMEM));
-        assert!(Memory::open_sysv_identifier(-1, &any()).unwrap_err().is(Errno::ENOENT));
+        assert!(Memory::open_id_sysv(-1, &any()).unwrap_err().is(Errno::EIDRM));
         assert!(names.segments().is_empty());
     });
 }
@@ -293,19 +293,31 @@ fn the_segment_of_another_user_is_refused_unless_asked_for() {
             assert!(error.is(Errno::EPERM) && error.to_string().contains("65534"), "{error}");
         }
         drop(Memory::open_sysv(key, &MemoryOptions { any_owner: true, ..any() }).unwrap());
-        Memory::unlink_sysv(key).unwrap();
+        Memory::remove_key_sysv(key).unwrap();
 
         let _open = Memory::create_sysv(open, &MemoryOptions { mode: 0o644, ..temporary(10) }).unwrap();
         let _private = Memory::create_sysv(private, &MemoryOptions { mode: 0o600, ..temporary(10) }).unwrap();
         let in_group = MemoryOptions { mode: 0o660, group: Some("4711".into()), ..temporary(10) };
         let grouped = Memory::create_sysv(names.key(4), &in_group).unwrap();
-        let status = grouped.sysv_status().unwrap();
-        assert_eq!((status.group, status.creator_group, status.mode), (4711, 0, 0o660));
+        let status = grouped.status_sysv().unwrap();
+        assert_eq!((status.gid, status.creator_gid, status.mode), (4711, 0, 0o660));
+        grouped.set_mode_sysv(0o604).unwrap();
+        grouped.set_owner_sysv(Some(65534), None).unwrap();
+        let status = grouped.status_sysv().unwrap();
+        assert_eq!(
+            (status.uid, status.gid, status.creator_uid, status.mode, status.id),
+            (65534, 4711, 0, 0o604, grouped.id_sysv().unwrap())
+        );
+        assert!(grouped.set_mode_sysv(0o1000).unwrap_err().is(Errno::EINVAL));
+        assert!(grouped.set_owner_sysv(Some(u32::MAX), None).unwrap_err().is(Errno::EINVAL));
+        let error = Memory::open_sysv(names.key(4), &any()).unwrap_err();
+        assert!(error.is(Errno::EPERM) && error.to_string().contains("65534"), "{error}");
         let status = as_stranger(|| {
             let error = Memory::open_sysv(private, &any()).unwrap_err();
             assert!(error.is(Errno::EACCES) && error.to_string().contains("user 0 and has mode 0o600"), "{error}");
             assert!(Memory::open_sysv(open, &any()).unwrap_err().is(Errno::EACCES));
-            assert!(Memory::unlink_sysv(open).unwrap_err().is(Errno::EPERM));
+            assert!(Memory::remove_key_sysv(open).unwrap_err().is(Errno::EPERM));
+            assert!(Memory::open_sysv(open, &read_only()).unwrap().set_owner_sysv(Some(65534), None).unwrap_err().is(Errno::EPERM));
             let error = Memory::create_sysv(names.key(5), &MemoryOptions { group: Some("0".into()), ..sized(1) });
             // Who owns a segment may give it to any group: the kernel does not object.
             drop(error.map(|memory| memory.remove_sysv().unwrap()));
@@ -356,7 +368,7 @@ fn waiting_for_a_creator_ends_in_every_way() {
         });
         assert_eq!(Memory::open_sysv(names.key(1), &patient).unwrap().size(), 99);
         assert_eq!(creator.wait(), 0);
-        Memory::unlink_sysv(names.key(1)).unwrap();
+        Memory::remove_key_sysv(names.key(1)).unwrap();
         // The reason of a wait that has run out is what was waited for.
         let translate = |error: Error, wait_was_over: bool| match error.errno() {
             Some(Errno::ENOENT) if wait_was_over => Error::os("wait", Errno::ETIMEDOUT),
@@ -426,7 +438,7 @@ fn look_at_what_is_left(names: &Names, key: i32, counts: &mut [u32; 2]) {
             counts[0] += 1;
         }
         Ok(memory) => {
-            let status = memory.sysv_status().unwrap();
+            let status = memory.status_sysv().unwrap();
             assert_eq!((status.size, status.mode), (200_000, 0o640));
             assert_eq!(memory.load_u64(199_992, Ordering::Relaxed).unwrap(), 0);
             memory.remove_sysv().unwrap();

@@ -76,7 +76,7 @@ fn a_receiver_chooses_by_type() {
 fn limits_are_exact_and_named() {
     in_own_namespace(|| {
         set_limit("kernel/msgmax", 9000);
-        let queue = SysvQueue::private(&SysvQueueOptions { limit: 9500, ..temporary() }).unwrap();
+        let queue = SysvQueue::create_private(&SysvQueueOptions { limit: 9500, ..temporary() }).unwrap();
         for length in [0, 1, 7, 8, 4095, 4096, 4097, 8999, 9000] {
             let message: Vec<u8> = (0..length).map(|place| place as u8).collect();
             queue.send(&message, 1, Wait::NEVER).unwrap();
@@ -128,7 +128,7 @@ fn limits_of_the_system_are_named_with_their_values() {
         let child = Child::fork(|| {
             become_user(12345);
             let queue = SysvQueue::create(KEY, &SysvQueueOptions { limit: 5000, ..temporary() }).unwrap();
-            let error = SysvQueue::private(&temporary()).unwrap_err();
+            let error = SysvQueue::create_private(&temporary()).unwrap_err();
             assert!(error.is(Errno::ENOSPC) && error.to_string().contains("kernel/msgmni is 1"), "{error}");
             let error = queue.set_limit(5001).unwrap_err();
             assert!(error.is(Errno::EPERM) && error.to_string().contains("kernel/msgmnb is 5000"), "{error}");
@@ -170,8 +170,8 @@ fn keys_and_identifiers_find_a_queue() {
         assert_eq!(errno_of(SysvQueue::create(0, &plain())), Errno::EINVAL);
         assert_eq!(errno_of(SysvQueue::open(0, &plain())), Errno::EINVAL);
         assert_eq!(errno_of(SysvQueue::remove_key(0)), Errno::EINVAL);
-        let first = SysvQueue::private(&temporary()).unwrap();
-        let second = SysvQueue::private(&temporary()).unwrap();
+        let first = SysvQueue::create_private(&temporary()).unwrap();
+        let second = SysvQueue::create_private(&temporary()).unwrap();
         assert!(first.id() != second.id() && first.key().is_none());
 
         let creator = Child::fork(|| {
@@ -187,7 +187,7 @@ fn keys_and_identifiers_find_a_queue() {
 #[test]
 fn every_wait_ends() {
     in_own_namespace(|| {
-        let queue = SysvQueue::private(&SysvQueueOptions { limit: 8, ..temporary() }).unwrap();
+        let queue = SysvQueue::create_private(&SysvQueueOptions { limit: 8, ..temporary() }).unwrap();
         for which in [Which::Any, Which::Type(1), Which::LowestUpTo(1), Which::AllBut(2)] {
             ends_in_every_way("receive", |wait| queue.receive(&mut [0; 8], which, wait).unwrap_err());
             queue.send(b"x", 2, Wait::NEVER).unwrap();
@@ -205,7 +205,7 @@ fn every_wait_ends() {
 #[test]
 fn whoever_waits_is_woken_with_and_without_a_limit() {
     in_own_namespace(|| {
-        let queue = SysvQueue::private(&temporary()).unwrap();
+        let queue = SysvQueue::create_private(&temporary()).unwrap();
         for wait in [Wait::FOREVER, HANG.into()] {
             let echo = Child::fork(|| {
                 for _ in 0..50 {
@@ -247,7 +247,7 @@ fn a_removal_ends_every_wait() {
     in_own_namespace(|| {
         for is_full in [false, true] {
             for wait in [Wait::FOREVER, HANG.into()] {
-                let queue = SysvQueue::private(&SysvQueueOptions { limit: 1, ..temporary() }).unwrap();
+                let queue = SysvQueue::create_private(&SysvQueueOptions { limit: 1, ..temporary() }).unwrap();
                 if is_full {
                     queue.send(b"x", 1, Wait::NEVER).unwrap();
                 }
@@ -298,6 +298,11 @@ fn strangers_are_refused_and_permissions_are_what_was_asked_for() {
             assert!(error.is(Errno::EPERM) && error.to_string().contains("12345"), "{error}");
         }
         let theirs = SysvQueue::open(KEY + 2, &SysvQueueOptions { any_owner: true, ..plain() }).unwrap();
+        theirs.set_owner(Some(54321), None).unwrap();
+        let status = theirs.status().unwrap();
+        assert_eq!((status.uid, status.gid, status.creator_uid, status.id, status.key), (54321, 12345, 12345, theirs.id(), KEY + 2));
+        theirs.set_owner(Some(12345), Some(12345)).unwrap();
+        assert_eq!(errno_of(theirs.set_owner(None, Some(u32::MAX))), Errno::EINVAL);
         // Another stranger is told of it by /proc alone.
         theirs.set_mode(0o622).unwrap();
         let child = Child::fork(|| {
@@ -350,9 +355,9 @@ fn temporary_goes_with_its_creator_alone() {
 #[test]
 fn the_status_tells_who_and_when() {
     in_own_namespace(|| {
-        let queue = SysvQueue::private(&temporary()).unwrap();
+        let queue = SysvQueue::create_private(&temporary()).unwrap();
         let status = queue.status().unwrap();
-        assert_eq!((status.messages, status.bytes, status.last_sender, status.last_receiver), (0, 0, 0, 0));
+        assert_eq!((status.messages, status.bytes, status.last_sender_pid, status.last_receiver_pid), (0, 0, 0, 0));
         assert_eq!((status.sent_at, status.received_at), (0, 0));
         assert!(status.changed_at > 1_600_000_000);
         let child = Child::fork(|| {
@@ -364,8 +369,8 @@ fn the_status_tells_who_and_when() {
         assert_eq!(child.wait(), 0);
         next(&queue, Which::Any);
         let status = queue.status().unwrap();
-        assert_eq!((status.messages, status.bytes, status.last_sender), (1, 1, id));
-        assert_eq!(status.last_receiver, std::process::id() as i32);
+        assert_eq!((status.messages, status.bytes, status.last_sender_pid), (1, 1, id));
+        assert_eq!(status.last_receiver_pid, std::process::id() as i32);
         assert!(status.sent_at > 1_600_000_000 && status.received_at >= status.sent_at);
     });
 }
@@ -386,7 +391,7 @@ fn number_of(message: &[u8]) -> u64 {
 #[test]
 fn a_peer_killed_at_any_moment_leaves_whole_messages_in_order() {
     in_own_namespace(|| {
-        let queue = SysvQueue::private(&temporary()).unwrap();
+        let queue = SysvQueue::create_private(&temporary()).unwrap();
         let sent = SharedPages::<AtomicU64>::zeroed();
         let (mut seed, mut expected) = (4711, 0);
         for _ in 0..kills() {

@@ -86,7 +86,7 @@ fn several_operations_are_one_step() {
 #[test]
 fn limits_are_exact_and_named() {
     in_own_namespace(|| {
-        let set = SysvSemaphores::private(&temporary(&[32767, 32766])).unwrap();
+        let set = SysvSemaphores::create_private(&temporary(&[32767, 32766])).unwrap();
         let error = set.post(0).unwrap_err();
         assert!(error.is(Errno::ERANGE) && error.to_string().contains("32767 (SEMVMX)"), "{error}");
         set.post(1).unwrap();
@@ -145,14 +145,14 @@ fn limits_of_the_system_are_named_with_their_values() {
                 "{error}"
             );
         }
-        let second = SysvSemaphores::private(&temporary(&[0; 3])).unwrap();
-        let error = SysvSemaphores::private(&of(&[0; 3])).unwrap_err();
+        let second = SysvSemaphores::create_private(&temporary(&[0; 3])).unwrap();
+        let error = SysvSemaphores::create_private(&of(&[0; 3])).unwrap_err();
         assert!(
             error.is(Errno::ENOSPC) && error.to_string().contains("9 semaphores (SEMMNS), of which 7 are taken and 3 needed"),
             "{error}"
         );
-        let third = SysvSemaphores::private(&temporary(&[0; 2])).unwrap();
-        let error = SysvSemaphores::private(&plain()).unwrap_err();
+        let third = SysvSemaphores::create_private(&temporary(&[0; 2])).unwrap();
+        let error = SysvSemaphores::create_private(&plain()).unwrap_err();
         assert!(error.is(Errno::ENOSPC) && error.to_string().contains("allows 3 sets (SEMMNI), and there are 3"), "{error}");
         drop((second, third));
     });
@@ -203,7 +203,7 @@ fn keys_and_identifiers_find_a_set() {
 #[test]
 fn every_wait_ends() {
     in_own_namespace(|| {
-        let set = SysvSemaphores::private(&temporary(&[0, 1])).unwrap();
+        let set = SysvSemaphores::create_private(&temporary(&[0, 1])).unwrap();
         ends_in_every_way("wait", |wait| set.wait(0, wait).unwrap_err());
         ends_in_every_way("wait_zero", |wait| set.wait_zero(1, wait).unwrap_err());
         ends_in_every_way("operate", |wait| set.operate(&[take(1, 1), take(0, 1).undo()], wait).unwrap_err());
@@ -215,7 +215,7 @@ fn every_wait_ends() {
 #[test]
 fn whoever_waits_is_counted_and_woken() {
     in_own_namespace(|| {
-        let set = SysvSemaphores::private(&temporary(&[0, 1])).unwrap();
+        let set = SysvSemaphores::create_private(&temporary(&[0, 1])).unwrap();
         for wait in [Wait::FOREVER, HANG.into()] {
             let waiters: Vec<_> = (0..3).map(|_| Child::fork(|| i32::from(set.wait(0, wait).is_err()))).collect();
             let zero = Child::fork(|| i32::from(set.wait_zero(1, wait).is_err()));
@@ -239,7 +239,7 @@ fn whoever_waits_is_counted_and_woken() {
             assert_eq!(echo.wait(), 0);
         }
         for wait in [Wait::FOREVER, HANG.into()] {
-            let set = SysvSemaphores::private(&temporary(&[0])).unwrap();
+            let set = SysvSemaphores::create_private(&temporary(&[0])).unwrap();
             let waiter = Child::fork(|| i32::from(!set.wait(0, wait).is_err_and(|error| error.is(Errno::EIDRM))));
             std::thread::sleep(Duration::from_millis(20));
             set.remove().unwrap();
@@ -251,7 +251,7 @@ fn whoever_waits_is_counted_and_woken() {
 #[test]
 fn what_is_undone_comes_back_and_nothing_else() {
     in_own_namespace(|| {
-        let set = SysvSemaphores::private(&temporary(&[10, 0])).unwrap();
+        let set = SysvSemaphores::create_private(&temporary(&[10, 0])).unwrap();
         let child = Child::fork(|| {
             set.operate(&[take(0, 3).undo(), take(0, 1), give(1, 2).undo(), give(1, 1)], Wait::NEVER).unwrap();
             // A child undoes nothing of its parent's.
@@ -290,7 +290,7 @@ fn what_is_undone_comes_back_and_nothing_else() {
 fn a_holder_killed_at_any_moment_gives_back_exactly_what_it_held() {
     in_own_namespace(|| {
         const UNITS: u32 = 5;
-        let set = SysvSemaphores::private(&temporary(&[UNITS, UNITS])).unwrap();
+        let set = SysvSemaphores::create_private(&temporary(&[UNITS, UNITS])).unwrap();
         let rounds = SharedPages::<AtomicU64>::zeroed();
         let mut seed = 4711;
         for _ in 0..kills() {

@@ -53,13 +53,13 @@ public:
   static memory open_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_open_sysv(key, &options, raw); }, code);
   }
-  static memory open_sysv_id(std::int32_t id, const memory_options &options, std::error_code &code) noexcept {
-    return made([&](unipc_memory **raw) { return unipc_memory_open_sysv_id(id, &options, raw); }, code);
+  static memory open_id_sysv(std::int32_t id, const memory_options &options, std::error_code &code) noexcept {
+    return made([&](unipc_memory **raw) { return unipc_memory_open_id_sysv(id, &options, raw); }, code);
   }
   static memory open_or_create_sysv(std::int32_t key, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_open_or_create_sysv(key, &options, raw); }, code);
   }
-  static void unlink_sysv(std::int32_t key, std::error_code &code) noexcept { detail::succeeded(unipc_memory_unlink_sysv(key), code); }
+  static void remove_key_sysv(std::int32_t key, std::error_code &code) noexcept { detail::succeeded(unipc_memory_remove_key_sysv(key), code); }
   static memory from_fd(int fd, const memory_options &options, std::error_code &code) noexcept {
     return made([&](unipc_memory **raw) { return unipc_memory_from_fd(fd, &options, raw); }, code);
   }
@@ -105,8 +105,17 @@ public:
   }
   sysv_memory_status status_sysv(std::error_code &code) const noexcept {
     sysv_memory_status status;
-    detail::succeeded(unipc_memory_status_sysv(raw_, &status), code);
+    detail::succeeded(unipc_memory_get_status_sysv(raw_, &status), code);
     return status;
+  }
+  /// The kernel's number for System V memory.
+  std::int32_t id_sysv(std::error_code &code) const noexcept {
+    return static_cast<std::int32_t>(detail::count(unipc_memory_id_sysv(raw_), code));
+  }
+  void set_mode_sysv(unsigned mode, std::error_code &code) noexcept { detail::succeeded(unipc_memory_set_mode_sysv(raw_, mode), code); }
+  /// UINT32_MAX leaves the one or the other.
+  void set_owner_sysv(std::uint32_t uid, std::uint32_t gid, std::error_code &code) noexcept {
+    detail::succeeded(unipc_memory_set_owner_sysv(raw_, uid, gid), code);
   }
   void remove_sysv(std::error_code &code) noexcept { detail::succeeded(unipc_memory_remove_sysv(raw_), code); }
   int fd() const noexcept { return unipc_memory_fd(raw_); }
@@ -174,14 +183,14 @@ public:
   static memory open_sysv(std::int32_t key, const memory_options &options = {}) {
     return detail::throwing([&](std::error_code &code) { return open_sysv(key, options, code); });
   }
-  static memory open_sysv_id(std::int32_t id, const memory_options &options = {}) {
-    return detail::throwing([&](std::error_code &code) { return open_sysv_id(id, options, code); });
+  static memory open_id_sysv(std::int32_t id, const memory_options &options = {}) {
+    return detail::throwing([&](std::error_code &code) { return open_id_sysv(id, options, code); });
   }
   static memory open_or_create_sysv(std::int32_t key, const memory_options &options) {
     return detail::throwing([&](std::error_code &code) { return open_or_create_sysv(key, options, code); });
   }
-  static void unlink_sysv(std::int32_t key) {
-    detail::throwing([&](std::error_code &code) { unlink_sysv(key, code); });
+  static void remove_key_sysv(std::int32_t key) {
+    detail::throwing([&](std::error_code &code) { remove_key_sysv(key, code); });
   }
   void flush(std::size_t offset = 0, std::size_t length = 0, std::uint32_t flags = 0) const {
     detail::throwing([&](std::error_code &code) { flush(offset, length, flags, code); });
@@ -212,6 +221,15 @@ public:
   }
   sysv_memory_status status_sysv() const {
     return detail::throwing([&](std::error_code &code) { return status_sysv(code); });
+  }
+  std::int32_t id_sysv() const {
+    return detail::throwing([&](std::error_code &code) { return id_sysv(code); });
+  }
+  void set_mode_sysv(unsigned mode) {
+    detail::throwing([&](std::error_code &code) { set_mode_sysv(mode, code); });
+  }
+  void set_owner_sysv(std::uint32_t uid, std::uint32_t gid) {
+    detail::throwing([&](std::error_code &code) { set_owner_sysv(uid, gid, code); });
   }
   void remove_sysv() {
     detail::throwing([&](std::error_code &code) { remove_sysv(code); });

@@ -197,6 +197,10 @@ public:
   }
   void set_limit(std::size_t bytes, std::error_code &code) noexcept { detail::succeeded(unipc_sysv_queue_set_limit(raw_, bytes), code); }
   void set_mode(unsigned mode, std::error_code &code) noexcept { detail::succeeded(unipc_sysv_queue_set_mode(raw_, mode), code); }
+  /// UINT32_MAX leaves the one or the other.
+  void set_owner(std::uint32_t uid, std::uint32_t gid, std::error_code &code) noexcept {
+    detail::succeeded(unipc_sysv_queue_set_owner(raw_, uid, gid), code);
+  }
 
 #ifdef UNIPC_HPP_THROWS
   static sysv_queue create(std::int32_t key, const sysv_queue_options &options = {}) {
@@ -238,6 +242,9 @@ public:
   }
   void set_mode(unsigned mode) {
     detail::throwing([&](std::error_code &code) { set_mode(mode, code); });
+  }
+  void set_owner(std::uint32_t uid, std::uint32_t gid) {
+    detail::throwing([&](std::error_code &code) { set_owner(uid, gid, code); });
   }
 #endif
 

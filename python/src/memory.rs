@@ -405,7 +405,7 @@ impl Memory {
     #[pyo3(signature = (id, *, size=0, read_only=false, any_owner=false))]
     fn open_sysv_id(py: Python<'_>, id: i32, size: usize, read_only: bool, any_owner: bool) -> PyResult<Memory> {
         let options = MemoryOptions { size, access: access(read_only, false)?, any_owner, ..Default::default() };
-        made(py, Some(0.0), options, |options| memory::Memory::open_sysv_identifier(id, options))
+        made(py, Some(0.0), options, |options| memory::Memory::open_id_sysv(id, options))
     }
 
     /// Attaches to System V shared memory, or creates it if there is none; was_created tells.
@@ -434,7 +434,7 @@ impl Memory {
     /// PermissionError.
     #[staticmethod]
     fn unlink_sysv(py: Python<'_>, key: i32) -> PyResult<()> {
-        py.detach(|| memory::Memory::unlink_sysv(key)).raise(py)
+        py.detach(|| memory::Memory::remove_key_sysv(key)).raise(py)
     }
 
     /// Removes this System V memory, as unlink_sysv. Errors: OSError with EOPNOTSUPP for other memory.
@@ -444,7 +444,7 @@ impl Memory {
 
     /// What the kernel knows about this System V memory. Errors: PermissionError; OSError with EOPNOTSUPP for other memory.
     fn sysv_status(&self, py: Python<'_>) -> PyResult<SysvMemoryStatus> {
-        self.handle.with(py, memory::Memory::sysv_status).map(SysvMemoryStatus::of)
+        self.handle.with(py, memory::Memory::status_sysv).map(SysvMemoryStatus::of)
     }
 
     /// Removes a name. Who has the memory mapped goes on using it. Errors: FileNotFoundError; PermissionError. Source: shm_unlink(3).

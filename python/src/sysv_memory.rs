@@ -1,7 +1,7 @@
 //! What the kernel knows about System V memory.
 
 use pyo3::prelude::*;
-use unipc::memory::SysvStatus;
+use unipc::memory::SysvMemoryStatus as Told;
 
 /// What the kernel knows about System V memory.
 #[pyclass(frozen, get_all, module = "unipc")]
@@ -39,23 +39,23 @@ pub(crate) struct SysvMemoryStatus {
 }
 
 impl SysvMemoryStatus {
-    pub(crate) fn of(found: SysvStatus) -> SysvMemoryStatus {
+    pub(crate) fn of(found: Told) -> SysvMemoryStatus {
         SysvMemoryStatus {
-            id: found.identifier,
+            id: found.id,
             key: found.key,
             size: found.size,
             attached: found.attached,
-            creator: found.creator,
-            last: found.last,
-            owner: found.owner,
-            group: found.group,
-            creator_user: found.creator_user,
-            creator_group: found.creator_group,
+            creator: found.creator_pid,
+            last: found.last_pid,
+            owner: found.uid,
+            group: found.gid,
+            creator_user: found.creator_uid,
+            creator_group: found.creator_gid,
             mode: found.mode,
             is_removed: found.is_removed,
-            attach_time: found.attach_time,
-            detach_time: found.detach_time,
-            change_time: found.change_time,
+            attach_time: found.attached_at,
+            detach_time: found.detached_at,
+            change_time: found.changed_at,
         }
     }
 }

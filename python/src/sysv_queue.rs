@@ -135,7 +135,7 @@ impl SysvQueue {
     #[pyo3(signature = (*, limit=0, mode=0, group=None, temporary=false))]
     fn create_private(py: Python<'_>, limit: usize, mode: u32, group: Option<String>, temporary: bool) -> PyResult<SysvQueue> {
         let options = SysvQueueOptions { limit, mode, group, temporary, ..Default::default() };
-        made(py, Some(0.0), options, message::SysvQueue::private)
+        made(py, Some(0.0), options, message::SysvQueue::create_private)
     }
 
     /// Opens a queue that exists. any_owner accepts one that a user other than oneself and root owns or made; wait_for_creator: seconds, None for
@@ -249,8 +249,8 @@ impl SysvQueue {
             messages: found.messages,
             bytes: found.bytes,
             limit: found.limit,
-            last_sender: found.last_sender,
-            last_receiver: found.last_receiver,
+            last_sender: found.last_sender_pid,
+            last_receiver: found.last_receiver_pid,
             sent_at: found.sent_at,
             received_at: found.received_at,
             changed_at: found.changed_at,

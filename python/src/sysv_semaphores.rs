@@ -179,7 +179,7 @@ impl SysvSemaphores {
     ) -> PyResult<SysvSemaphores> {
         let values = first(values);
         let options = SysvSemaphoresOptions { values, mode, group, temporary, ..Default::default() };
-        made(py, Some(0.0), options, sync::SysvSemaphores::private)
+        made(py, Some(0.0), options, sync::SysvSemaphores::create_private)
     }
 
     /// Opens a set that exists and has its first values. count: so many semaphores there must be at least. any_owner accepts one that a user other than

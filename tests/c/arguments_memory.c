@@ -58,11 +58,11 @@ static void what_is_refused(void) {
   }
   INVALID(unipc_memory_create_private_sysv(&good, NULL));
   REFUSED(memory, unipc_memory_create_private_sysv(NULL, &memory));
-  INVALID(unipc_memory_open_sysv_id(1, NULL, NULL));
-  CHECK_EQUAL(unipc_memory_open_sysv_id(-1, NULL, &memory), -ENOENT);
+  INVALID(unipc_memory_open_id_sysv(1, NULL, NULL));
+  CHECK_EQUAL(unipc_memory_open_id_sysv(-1, NULL, &memory), -EIDRM);
   CHECK_EQUAL(unipc_memory_open_sysv(key, NULL, &memory), -ENOENT);
-  CHECK_EQUAL(unipc_memory_unlink_sysv(key), -ENOENT);
-  INVALID(unipc_memory_unlink_sysv(0));
+  CHECK_EQUAL(unipc_memory_remove_key_sysv(key), -ENOENT);
+  INVALID(unipc_memory_remove_key_sysv(0));
   INVALID(unipc_memory_remove_sysv(NULL));
   INVALID(unipc_memory_seal(NULL, UNIPC_SEAL_GROW));
   INVALID(unipc_memory_seals(NULL));
@@ -77,10 +77,16 @@ static void what_is_refused(void) {
   unipc_sysv_memory_status_init(NULL);
   unipc_sysv_memory_status_init(&other);
   CHECK(memcmp(&status, &other, sizeof status) == 0);
-  INVALID(unipc_memory_status_sysv(NULL, &status));
+  INVALID(unipc_memory_get_status_sysv(NULL, &status));
+  INVALID(unipc_memory_id_sysv(NULL));
+  INVALID(unipc_memory_set_mode_sysv(NULL, 0));
+  INVALID(unipc_memory_set_owner_sysv(NULL, 0, 0));
   CHECK_EQUAL(unipc_memory_create_anonymous(&good, &memory), 0);
-  CHECK_EQUAL(unipc_memory_status_sysv(memory, &status), -EOPNOTSUPP);
+  CHECK_EQUAL(unipc_memory_get_status_sysv(memory, &status), -EOPNOTSUPP);
   CHECK_EQUAL(unipc_memory_remove_sysv(memory), -EOPNOTSUPP);
+  CHECK_EQUAL(unipc_memory_id_sysv(memory), -EOPNOTSUPP);
+  CHECK_EQUAL(unipc_memory_set_mode_sysv(memory, 0), -EOPNOTSUPP);
+  CHECK_EQUAL(unipc_memory_set_owner_sysv(memory, 0, 0), -EOPNOTSUPP);
   CHECK_EQUAL(unipc_memory_seal(memory, UNIPC_SEAL_GROW), -EOPNOTSUPP);
   CHECK_EQUAL(unipc_memory_seals(memory), -EOPNOTSUPP);
   CHECK_EQUAL(unipc_memory_read_only_fd(memory), -EOPNOTSUPP);
@@ -117,34 +123,45 @@ static void system_v(void) {
   } room;
   unipc_sysv_memory_status_init(&room.status);
   room.status.struct_size = sizeof room; /* a newer program's */
-  CHECK_EQUAL(unipc_memory_status_sysv(memory, &room.status), 0);
+  CHECK_EQUAL(unipc_memory_get_status_sysv(memory, &room.status), 0);
   CHECK_EQUAL(room.status.id, id);
   CHECK_EQUAL(room.status.key, key);
   CHECK_EQUAL(room.status.size, 1000);
   CHECK_EQUAL(room.status.attached, 2);
-  CHECK_EQUAL(room.status.creator, getpid());
+  CHECK_EQUAL(room.status.creator_pid, getpid());
   CHECK_EQUAL(room.status.mode, 0600);
-  INVALID(unipc_memory_status_sysv(memory, NULL));
+  CHECK_EQUAL(room.status.uid, getuid());
+  CHECK_EQUAL(unipc_memory_id_sysv(memory), id);
+  CHECK_EQUAL(unipc_memory_set_mode_sysv(memory, 0640), 0);
+  INVALID(unipc_memory_set_mode_sysv(memory, 01000));
+  CHECK_EQUAL(unipc_memory_set_owner_sysv(memory, UINT32_MAX, UINT32_MAX), 0);
+  CHECK_EQUAL(unipc_memory_get_status_sysv(memory, &room.status), 0);
+  CHECK_EQUAL(room.status.mode, 0640);
+  CHECK_EQUAL(room.status.uid, getuid());
+  CHECK_EQUAL(unipc_memory_set_mode_sysv(memory, 0), 0);
+  INVALID(unipc_memory_get_status_sysv(memory, NULL));
   room.status.struct_size = 3;
-  INVALID(unipc_memory_status_sysv(memory, &room.status));
+  INVALID(unipc_memory_get_status_sysv(memory, &room.status));
   options.access = UNIPC_READ_ONLY;
   CHECK_EQUAL(unipc_memory_open_sysv(key, &options, &reader), 0);
   CHECK_EQUAL(unipc_memory_write(reader, 0, "x", 1), -EACCES);
   unipc_memory_close(reader);
   options.size = 1001;
   CHECK_EQUAL(unipc_memory_open_or_create_sysv(key, &options, &reader), UNIPC_WRONG_SIZE);
-  CHECK_EQUAL(unipc_memory_open_sysv_id(id, NULL, &reader), 0);
+  CHECK_EQUAL(unipc_memory_open_id_sysv(id, NULL, &reader), 0);
   CHECK_EQUAL(unipc_memory_remove_sysv(reader), 0);
   unipc_memory_close(reader);
+  CHECK_EQUAL(unipc_memory_remove_sysv(memory), 0); /* still there for those who are attached */
   unipc_memory_close(memory);
   CHECK_EQUAL(shmdt(address), 0);
+  CHECK_EQUAL(unipc_memory_open_id_sysv(id, NULL, &memory), -EIDRM);
   CHECK(shmget(key, 0, 0) < 0 && errno == ENOENT);
   options = sized(1), options.temporary = 1;
   CHECK_EQUAL(unipc_memory_create_private_sysv(&options, &memory), 0);
   unipc_memory_close(memory);
   CHECK_EQUAL(unipc_memory_open_or_create_sysv(key, &options, &memory), 0);
   unipc_memory_close(memory);
-  CHECK_EQUAL(unipc_memory_unlink_sysv(key), -ENOENT);
+  CHECK_EQUAL(unipc_memory_remove_key_sysv(key), -ENOENT);
 }
 
 static void files(void) {

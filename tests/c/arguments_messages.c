@@ -147,6 +147,7 @@ static void sysv_queues(void) {
   INVALID(unipc_sysv_queue_get_status(NULL, NULL));
   INVALID(unipc_sysv_queue_set_limit(NULL, 1));
   INVALID(unipc_sysv_queue_set_mode(NULL, 0));
+  INVALID(unipc_sysv_queue_set_owner(NULL, 0, 0));
   unipc_sysv_queue_close(NULL);
 
   unipc_sysv_queue_options temporary = UNIPC_SYSV_QUEUE_OPTIONS_INIT;
@@ -157,6 +158,7 @@ static void sysv_queues(void) {
   INVALID(unipc_sysv_queue_send(queue, "x", 1, INT64_MIN, 0));
   INVALID(unipc_sysv_queue_set_limit(queue, 0));
   INVALID(unipc_sysv_queue_set_mode(queue, 01000));
+  CHECK_EQUAL(unipc_sysv_queue_set_owner(queue, UINT32_MAX, UINT32_MAX), 0);
   INVALID(unipc_sysv_queue_get_status(queue, NULL));
   unipc_sysv_queue_status status = UNIPC_SYSV_QUEUE_STATUS_INIT;
   for (size_t size = 0; size < sizeof(size_t); size++) {

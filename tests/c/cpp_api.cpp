@@ -358,7 +358,8 @@ void queues() {
   expect(std::make_error_code(std::errc::argument_list_too_long), [&] { typed.receive({tiny, sizeof tiny}, which::any(), 0s); });
   CHECK_EQUAL(typed.receive({tiny, sizeof tiny}, which::lowest_up_to(9).cut(), 0s), 3);
   typed.set_mode(0640);
-  CHECK_EQUAL(typed.status().mode, 0640);
+  typed.set_owner(UINT32_MAX, getgid());
+  CHECK(typed.status().mode == 0640 && typed.status().id == typed.id() && typed.status().key == 0 && typed.status().uid == getuid());
   typed.set_limit(100);
   typed.remove();
   expect(std::make_error_code(std::errc::identifier_removed), [&] { twin.send(std::string_view("x"), 1); });
@@ -394,14 +395,17 @@ static void kinds_of_memory() {
   auto segment = unipc::memory::create_private_sysv(options);
   auto status = segment.status_sysv();
   CHECK_EQUAL(status.size, 100);
-  auto other = unipc::memory::open_sysv_id(status.id);
+  segment.set_mode_sysv(0640);
+  segment.set_owner_sysv(UINT32_MAX, getgid());
+  CHECK(segment.id_sysv() == status.id && segment.status_sysv().mode == 0640 && status.creator_pid == getpid());
+  auto other = unipc::memory::open_id_sysv(status.id);
   other.write(0, "same"sv);
   char text[4];
   segment.read(0, unipc::buffer(text, sizeof text));
   CHECK(std::string_view(text, 4) == "same");
   std::error_code code;
   unipc::memory::open_sysv(1, options, code);
-  unipc::memory::unlink_sysv(0, code);
+  unipc::memory::remove_key_sysv(0, code);
   CHECK(code == std::errc::invalid_argument);
 }
 

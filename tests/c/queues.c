@@ -154,7 +154,7 @@ static void sysv(void) {
   CHECK_EQUAL(exit_status_of(child), 0);
   unipc_sysv_queue_status status = UNIPC_SYSV_QUEUE_STATUS_INIT;
   CHECK_EQUAL(unipc_sysv_queue_get_status(queue, &status), 0);
-  CHECK(status.messages == 0 && status.bytes == 0 && status.last_sender == child && status.last_receiver == getpid() && status.mode == 0640);
+  CHECK(status.messages == 0 && status.bytes == 0 && status.last_sender_pid == child && status.last_receiver_pid == getpid() && status.mode == 0640);
 
   /* Too small, cut, chosen. */
   CHECK_EQUAL(unipc_sysv_queue_send(queue, "four", 4, 4, LIMIT), 0);

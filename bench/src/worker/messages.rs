@@ -180,7 +180,7 @@ fn on_mqs(job: &Job) -> Outcome<Vec<u64>> {
 }
 
 fn on_sysv_queues(job: &Job) -> Outcome<Vec<u64>> {
-    let open = || SysvQueue::private(&SysvQueueOptions { temporary: true, ..Default::default() }).map(Rc::new);
+    let open = || SysvQueue::create_private(&SysvQueueOptions { temporary: true, ..Default::default() }).map(Rc::new);
     let (there, back) = (open()?, open()?);
     let ends = |from: &Rc<SysvQueue>, to: &Rc<SysvQueue>| Ends::SysvQueue { from: Rc::clone(from), to: Rc::clone(to) };
     converse(job, || Ok(ends(&there, &back)), || Ok(ends(&back, &there)))

@@ -219,7 +219,7 @@ pub(super) fn barrier(job: &Job) -> Outcome<Vec<u64>> {
 }
 
 pub(super) fn sysv_semaphore(job: &Job) -> Outcome<Vec<u64>> {
-    let set = SysvSemaphores::private(&SysvSemaphoresOptions { values: vec![0; 2], temporary: true, ..Default::default() })?;
+    let set = SysvSemaphores::create_private(&SysvSemaphoresOptions { values: vec![0; 2], temporary: true, ..Default::default() })?;
     let turns = |index| {
         let set = &set;
         Turns { post: move || set.post(index), wait: move || set.wait(index, Wait::FOREVER) }

@@ -96,7 +96,7 @@ pub(super) fn peer_of_mq(there: &str, back: &str) -> Outcome<()> {
 }
 
 pub(super) fn sysv_queue(stage: &Stage) -> Outcome<Report> {
-    let queue = SysvQueue::private(&SysvQueueOptions { temporary: true, ..Default::default() })?;
+    let queue = SysvQueue::create_private(&SysvQueueOptions { temporary: true, ..Default::default() })?;
     let peer = Peer::start("sysv-queue", &[&queue.id().to_string()])?;
     let greeting = "hello, typed queue";
     queue.send(greeting.as_bytes(), THERE, PATIENCE)?;

@@ -43,7 +43,7 @@ fn retry() -> Result<()> {
 
 pub(super) fn sysv(stage: &Stage) -> Outcome<Report> {
     let options = SysvSemaphoresOptions { values: vec![0, 0, 0, 0, 1], temporary: true, ..Default::default() };
-    let set = SysvSemaphores::private(&options)?;
+    let set = SysvSemaphores::create_private(&options)?;
     let mut peer = Peer::start("sysv-semaphores", &[&set.id().to_string(), &stage.rounds.to_string()])?;
     let raw = RawSet(set.id());
     let mut count = 0;

@@ -123,7 +123,7 @@ pub(super) fn peer_of_memfd(rounds: &str) -> Outcome<()> {
 
 pub(super) fn sysv(stage: &Stage) -> Outcome<Report> {
     let memory = Memory::create_private_sysv(&MemoryOptions { temporary: true, ..MemoryOptions::sized(SIZE) })?;
-    let identifier = memory.sysv_status()?.identifier;
+    let identifier = memory.id_sysv()?;
     let peer = Peer::start("sysv-memory", &[&identifier.to_string(), &stage.rounds.to_string()])?;
     let report = lead(stage, &memory, &Page::attach(identifier)?, "hello through System V memory", peer.id())?;
     peer.finish()?;
@@ -132,7 +132,7 @@ pub(super) fn sysv(stage: &Stage) -> Outcome<Report> {
 
 pub(super) fn peer_of_sysv(identifier: &str, rounds: &str) -> Outcome<()> {
     let identifier = identifier.parse()?;
-    let memory = Memory::open_sysv_identifier(identifier, &MemoryOptions::default())?;
+    let memory = Memory::open_id_sysv(identifier, &MemoryOptions::default())?;
     follow(&memory, &Page::attach(identifier)?, rounds.parse()?)
 }
 

@@ -154,7 +154,7 @@ pub(super) fn mq() -> Availability {
 
 pub(super) fn sysv_queue() -> Availability {
     fn trial() -> Result<()> {
-        let queue = SysvQueue::private(&SysvQueueOptions { temporary: true, ..Default::default() })?;
+        let queue = SysvQueue::create_private(&SysvQueueOptions { temporary: true, ..Default::default() })?;
         queue.send(GREETING, 1, PATIENCE)?;
         require_same(&queue.receive_vec(Which::Type(1), PATIENCE)?.0)
     }
@@ -263,8 +263,8 @@ pub(super) fn memfd() -> Availability {
 pub(super) fn sysv_memory() -> Availability {
     fn trial() -> Result<()> {
         let first = Memory::create_private_sysv(&MemoryOptions { temporary: true, ..MemoryOptions::sized(4096) })?;
-        let identifier = first.sysv_status()?.identifier;
-        share(&first, &Memory::open_sysv_identifier(identifier, &MemoryOptions::default())?)
+        let identifier = first.id_sysv()?;
+        share(&first, &Memory::open_id_sysv(identifier, &MemoryOptions::default())?)
     }
     availability(trial())
 }
@@ -333,7 +333,7 @@ pub(super) fn semaphore_recover() -> Availability {
 
 pub(super) fn sysv_semaphores() -> Availability {
     fn trial() -> Result<()> {
-        let first = SysvSemaphores::private(&SysvSemaphoresOptions { values: vec![1, 0], temporary: true, ..Default::default() })?;
+        let first = SysvSemaphores::create_private(&SysvSemaphoresOptions { values: vec![1, 0], temporary: true, ..Default::default() })?;
         let second = SysvSemaphores::open_id(first.id(), &SysvSemaphoresOptions::default())?;
         second.operate(&[SysvOperation::take(0, 1), SysvOperation::give(1, 1).undo()], PATIENCE)?;
         first.operate(&[SysvOperation::take(1, 1).undo()], PATIENCE)

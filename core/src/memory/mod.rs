@@ -31,7 +31,7 @@ pub use mapping::Mapping;
 pub use memfd::Seals;
 pub use options::{Access, HugePages, MemoryOptions};
 pub use pages::Advice;
-pub use sysv::SysvStatus;
+pub use sysv::SysvMemoryStatus;
 pub use typed::{Shareable, Shared, anonymous, create, open, open_or_create};
 
 use crate::descriptor;

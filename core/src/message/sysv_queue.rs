@@ -22,7 +22,7 @@ use super::{MessageInfo, limits};
 use crate::error::{Error, Failure, Result, check};
 use crate::name;
 use crate::process::Birth;
-use crate::sysv::{Row, check_key, gone, key_in_words, on_key};
+use crate::sysv::{Row, check_key, check_owner, gone, key_in_words, on_key};
 use crate::wait::{Deadline, Wait, await_creator};
 
 const OPEN: &str = "open System V queue";
@@ -71,6 +71,10 @@ pub enum Which {
 /// What a queue is like at a moment. Times are in seconds since 1970, 0 for never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SysvQueueStatus {
+    /// The kernel's number of it.
+    pub id: i32,
+    /// Its key; 0 for a private one.
+    pub key: i32,
     /// How many messages are in it.
     pub messages: u64,
     /// How many bytes these have.
@@ -78,9 +82,9 @@ pub struct SysvQueueStatus {
     /// How many bytes it holds, and how many messages.
     pub limit: u64,
     /// The process that sent last, 0 for none.
-    pub last_sender: i32,
+    pub last_sender_pid: i32,
     /// The process that received last, 0 for none.
-    pub last_receiver: i32,
+    pub last_receiver_pid: i32,
     /// When it was sent to last.
     pub sent_at: i64,
     /// When it was received from last.
@@ -111,7 +115,7 @@ pub struct SysvQueue {
 impl SysvQueue {
     /// Creates a queue, exclusively: `EEXIST` if the key is taken.
     ///
-    /// Errors: `EINVAL` for the key 0 ([`private`](SysvQueue::private) makes queues without a key), a bad mode or group; `ENOSPC` for too many
+    /// Errors: `EINVAL` for the key 0 ([`create_private`](SysvQueue::create_private) makes queues without a key), a bad mode or group; `ENOSPC` for too many
     /// queues; `EPERM` for a limit that takes privilege, or a group of others; `ENOMEM`. The text names the limit.
     pub fn create(key: i32, options: &SysvQueueOptions<'_>) -> Result<SysvQueue> {
         check_key(CREATE, key, "queues")?;
@@ -119,7 +123,7 @@ impl SysvQueue {
     }
 
     /// Creates a queue without a key, for who is told its [`id`](SysvQueue::id), and for children made by `fork`. Errors as [`create`](SysvQueue::create).
-    pub fn private(options: &SysvQueueOptions<'_>) -> Result<SysvQueue> {
+    pub fn create_private(options: &SysvQueueOptions<'_>) -> Result<SysvQueue> {
         make(libc::IPC_PRIVATE, options)
     }
 
@@ -271,7 +275,7 @@ impl SysvQueue {
     /// What the queue is like now. `EACCES` without the right to read; `EIDRM`.
     pub fn status(&self) -> Result<SysvQueueStatus> {
         const OPERATION: &str = "ask System V queue";
-        raw_status(self.id).map(|raw| told(&raw)).map_err(|errno| self.explain(OPERATION, gone(errno)))
+        raw_status(self.id).map(|raw| told(self.id, &raw)).map_err(|errno| self.explain(OPERATION, gone(errno)))
     }
 
     /// Changes how many bytes of messages it holds. `EINVAL` for none; `EPERM` above `kernel.msgmnb` without
@@ -289,6 +293,16 @@ impl SysvQueue {
         const OPERATION: &str = "set mode of System V queue";
         let mode = name::permissions(OPERATION, mode)?;
         self.change(OPERATION, |raw| raw.msg_perm.mode = mode as _)
+    }
+
+    /// Changes owner, group or both; `None` leaves it. Whoever made the queue keeps an owner's rights. `EPERM` for a stranger; `EINVAL`; `EIDRM`.
+    pub fn set_owner(&self, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+        const OPERATION: &str = "set owner of System V queue";
+        check_owner(OPERATION, uid, gid).map_err(|error| self.named(error))?;
+        self.change(OPERATION, |raw| {
+            raw.msg_perm.uid = uid.unwrap_or(raw.msg_perm.uid);
+            raw.msg_perm.gid = gid.unwrap_or(raw.msg_perm.gid);
+        })
     }
 
     fn change(&self, operation: &'static str, change: impl FnOnce(&mut libc::msqid_ds)) -> Result<()> {
@@ -573,13 +587,15 @@ fn limit_of(raw: &libc::msqid_ds) -> u64 {
 }
 
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "on 32-bit systems the fields are narrower")]
-fn told(raw: &libc::msqid_ds) -> SysvQueueStatus {
+fn told(id: i32, raw: &libc::msqid_ds) -> SysvQueueStatus {
     SysvQueueStatus {
+        id,
+        key: raw.msg_perm.__key,
         messages: u64::from(raw.msg_qnum),
         bytes: u64::from(raw.__msg_cbytes),
         limit: u64::from(raw.msg_qbytes),
-        last_sender: raw.msg_lspid,
-        last_receiver: raw.msg_lrpid,
+        last_sender_pid: raw.msg_lspid,
+        last_receiver_pid: raw.msg_lrpid,
         sent_at: i64::from(raw.msg_stime),
         received_at: i64::from(raw.msg_rtime),
         changed_at: i64::from(raw.msg_ctime),

@@ -26,7 +26,7 @@ use super::sysv_limits::{LARGEST_VALUE, in_use, limits};
 use crate::error::{Error, Failure, Result, check};
 use crate::name;
 use crate::process::{Birth, ProcessId};
-use crate::sysv::{Row, check_key, gone, key_in_words, on_key};
+use crate::sysv::{Row, check_key, check_owner, gone, key_in_words, on_key};
 use crate::wait::{Deadline, Timeout, Wait, await_creator, now, timespec};
 
 const OPEN: &str = "open System V semaphores";
@@ -120,6 +120,10 @@ impl SysvOperation {
 /// What a set is like at a moment. Times are in seconds since 1970, 0 for never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SysvSemaphoresStatus {
+    /// The kernel's number of it.
+    pub id: i32,
+    /// Its key; 0 for a private one.
+    pub key: i32,
     /// How many semaphores it has.
     pub count: usize,
     /// When it was operated on last.
@@ -152,7 +156,7 @@ pub struct SysvSemaphores {
 impl SysvSemaphores {
     /// Creates a set, exclusively: `EEXIST` if the key is taken.
     ///
-    /// Errors: `EINVAL` for the key 0 ([`private`](SysvSemaphores::private) makes sets without a key), no semaphore or too many (`SEMMSL`), a bad
+    /// Errors: `EINVAL` for the key 0 ([`create_private`](SysvSemaphores::create_private) makes sets without a key), no semaphore or too many (`SEMMSL`), a bad
     /// mode or group; `ERANGE` for a value above 32767; `ENOSPC` for too many sets or semaphores in all (`SEMMNI`, `SEMMNS`); `EPERM` for a group of
     /// others; `ENOMEM`. The text names the limit and its value.
     pub fn create(key: i32, options: &SysvSemaphoresOptions<'_>) -> Result<SysvSemaphores> {
@@ -162,7 +166,7 @@ impl SysvSemaphores {
 
     /// Creates a set without a key, for who is told its [`id`](SysvSemaphores::id), and for children made by `fork`. Errors as
     /// [`create`](SysvSemaphores::create).
-    pub fn private(options: &SysvSemaphoresOptions<'_>) -> Result<SysvSemaphores> {
+    pub fn create_private(options: &SysvSemaphoresOptions<'_>) -> Result<SysvSemaphores> {
         make(libc::IPC_PRIVATE, options)
     }
 
@@ -400,7 +404,7 @@ impl SysvSemaphores {
 
     /// What the set is like now. `EACCES` without the right to read; `EIDRM`.
     pub fn status(&self) -> Result<SysvSemaphoresStatus> {
-        raw_status(self.id).map(|raw| told(&raw)).map_err(|errno| self.explain(ASK, errno))
+        raw_status(self.id).map(|raw| told(self.id, &raw)).map_err(|errno| self.explain(ASK, errno))
     }
 
     /// Changes the permissions; 0 is 0600. `EINVAL` for bits beyond 0777; `EPERM` for a stranger; `EIDRM`.
@@ -413,9 +417,7 @@ impl SysvSemaphores {
     /// Changes owner, group or both; `None` leaves it. Whoever made the set keeps an owner's rights. `EPERM` for a stranger; `EINVAL`; `EIDRM`.
     pub fn set_owner(&self, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
         const OPERATION: &str = "set owner of System V semaphores";
-        if uid == Some(u32::MAX) || gid == Some(u32::MAX) {
-            return Err(self.named(Error::os(OPERATION, Errno::EINVAL).hint("there is no such user or group")));
-        }
+        check_owner(OPERATION, uid, gid).map_err(|error| self.named(error))?;
         self.change(OPERATION, |raw| {
             raw.sem_perm.uid = uid.unwrap_or(raw.sem_perm.uid);
             raw.sem_perm.gid = gid.unwrap_or(raw.sem_perm.gid);
@@ -609,7 +611,7 @@ impl Facts {
     fn of(id: i32) -> std::result::Result<Facts, Errno> {
         match raw_status(id) {
             Ok(raw) => {
-                let told = told(&raw);
+                let told = told(id, &raw);
                 let owners = (raw.sem_perm.uid, raw.sem_perm.cuid);
                 Ok(Facts { count: told.count, mode: raw.sem_perm.mode as u32 & 0o777, owners, operated_at: told.operated_at })
             }
@@ -673,8 +675,10 @@ fn raw_status(id: i32) -> std::result::Result<semid_ds, Errno> {
 }
 
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "on 32-bit systems the fields are narrower")]
-fn told(raw: &semid_ds) -> SysvSemaphoresStatus {
+fn told(id: i32, raw: &semid_ds) -> SysvSemaphoresStatus {
     SysvSemaphoresStatus {
+        id,
+        key: raw.sem_perm.__key,
         count: raw.sem_nsems as usize,
         operated_at: i64::from(raw.sem_otime),
         changed_at: i64::from(raw.sem_ctime),
