@@ -20,11 +20,13 @@ pub(crate) enum Width {
     I64,
 }
 
-/// An integer in memory that processes change without tearing, made by Memory.atomic_u32 and so on.
+/// An integer in memory that processes change without tearing, made by Memory.atomic_u32 and so
+/// on.
 ///
-/// order is "relaxed", "acquire", "release", "acquire_release" or "sequential", as in C11 7.17. It keeps the pages mapped.
-/// Errors: OverflowError for a value that the word does not hold; ValueError for an order that the operation does not have; PermissionError for a
-/// change of read-only memory.
+/// order is "relaxed", "acquire", "release", "acquire_release" or "sequential", as in C11 7.17.
+/// It keeps the pages mapped.
+/// Errors: OverflowError for a value that the word does not hold; ValueError for an order that
+/// the operation does not have; PermissionError for a change of read-only memory.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Atomic {
     mapping: Arc<Mapping>,
@@ -182,9 +184,11 @@ impl Atomic {
 
     /// Sleeps while the value is expected, also on read-only memory; for words of 32 bits.
     ///
-    /// It returns at once if the value is another, when it is woken, and within half a second also when a waker has changed it and was killed before it
-    /// could wake. It may return for no reason: look again, in a loop. Errors: BlockingIOError, TimeoutError while the value is expected; ValueError for
-    /// 64 bits. Source: futex(2).
+    /// It returns at once if the value is another, when it is woken, and within half a second also
+    /// when a waker has changed it and was killed before it could wake. It may return for no
+    /// reason: look again, in a loop.
+    /// Errors: BlockingIOError, TimeoutError while the value is expected; ValueError for 64 bits.
+    /// Source: futex(2).
     #[pyo3(signature = (expected, *, timeout=None))]
     fn futex_wait(&self, py: Python<'_>, expected: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let expected = match self.width {
@@ -195,14 +199,17 @@ impl Atomic {
         waiting(py, timeout, &|| true, |wait| futex_wait(word, expected, wait))
     }
 
-    /// Wakes up to count of those who sleep on the word, of any process, and gives how many; change the value first. Errors: ValueError for 64 bits.
+    /// Wakes up to count of those who sleep on the word, of any process, and gives how many; change
+    /// the value first.
+    /// Errors: ValueError for 64 bits.
     #[pyo3(signature = (count=1))]
     fn futex_wake(&self, count: u32) -> PyResult<usize> {
         Ok(futex_wake(self.word()?, count))
     }
 
-    /// Wakes up to wake of those who sleep on the word, and has up to move of the others sleep on another one, if the value still is expected; gives how many
-    /// both are. Errors: BlockingIOError if the value is another; ValueError for 64 bits.
+    /// Wakes up to wake of those who sleep on the word, and has up to move of the others sleep on
+    /// another one, if the value still is expected; gives how many both are.
+    /// Errors: BlockingIOError if the value is another; ValueError for 64 bits.
     #[pyo3(signature = (expected, wake, other, r#move))]
     fn futex_requeue(&self, py: Python<'_>, expected: u32, wake: u32, other: &Atomic, r#move: u32) -> PyResult<usize> {
         futex_requeue(self.word()?, expected, wake, other.word()?, r#move).raise(py)

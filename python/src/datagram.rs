@@ -106,12 +106,15 @@ pub(crate) fn take<'a>(
     Ok((taken, received))
 }
 
-/// A datagram socket, Unix or UDP: messages whose boundaries are kept, without a connection and without an end.
+/// A datagram socket, Unix or UDP: messages whose boundaries are kept, without a connection and
+/// without an end.
 ///
-/// On one machine a Unix datagram is never lost: a full receiver makes the sender wait. UDP loses what a receiver's buffer has no room for.
-/// Addresses are text: "/path", "@name"; for UDP "127.0.0.1:80", "[::1]:80". timeout is in seconds, None waits for ever, 0 does not wait.
-/// A socket costs a descriptor and works in children made by fork, where each message goes to one of the receivers. `with` closes it, and removes the
-/// path that it was bound to, if that still is its own.
+/// On one machine a Unix datagram is never lost: a full receiver makes the sender wait. UDP
+/// loses what a receiver's buffer has no room for. Addresses are text: "/path", "@name"; for
+/// UDP "127.0.0.1:80", "[::1]:80". timeout is in seconds, None waits for ever, 0 does not wait.
+/// A socket costs a descriptor and works in children made by fork, where each message goes to
+/// one of the receivers. `with` closes it, and removes the path that it was bound to, if that
+/// still is its own.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Datagram {
     handle: Handle<message::Datagram>,
@@ -132,12 +135,17 @@ impl Datagram {
 
 #[pymethods]
 impl Datagram {
-    /// A Unix datagram socket that receives at a path, or at an abstract name that begins with @; @ alone is a name of the kernel's choice, which
-    /// address() tells; None only sends. The path of a dead receiver is reclaimed, that of a live one never.
+    /// A Unix datagram socket that receives at a path, or at an abstract name that begins with @; @
+    /// alone is a name of the kernel's choice, which address() tells; None only sends. The path of
+    /// a dead receiver is reclaimed, that of a live one never.
     ///
-    /// mode: the permissions of the path, set whatever the umask says; 0 is 0o600. group: by name or number. credentials: tell with every message
-    /// who sent it; pidfds: also by a pidfd, where the kernel has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is the system's.
-    /// Errors: OSError with EADDRINUSE if somebody is there, ENAMETOOLONG above 107 bytes; WrongKind if there is anything but a socket. Source: unix(7).
+    /// mode: the permissions of the path, set whatever the umask says; 0 is 0o600. group: by name
+    /// or number. credentials: tell with every message who sent it; pidfds: also by a pidfd, where
+    /// the kernel has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is
+    /// the system's.
+    /// Errors: OSError with EADDRINUSE if somebody is there, ENAMETOOLONG above 107 bytes;
+    /// WrongKind if there is anything but a socket.
+    /// Source: unix(7).
     #[staticmethod]
     #[pyo3(signature = (path=None, *, mode=0, group=None, credentials=false, pidfds=false, send_buffer=0))]
     fn open_unix(
@@ -159,7 +167,8 @@ impl Datagram {
         Ok(datagram)
     }
 
-    /// Two Unix datagram sockets that send to each other, for a process and its child. Source: socketpair(2).
+    /// Two Unix datagram sockets that send to each other, for a process and its child.
+    /// Source: socketpair(2).
     #[staticmethod]
     #[pyo3(signature = (*, credentials=false, pidfds=false, send_buffer=0))]
     fn pair_unix(py: Python<'_>, credentials: bool, pidfds: bool, send_buffer: usize) -> PyResult<(Datagram, Datagram)> {
@@ -168,11 +177,14 @@ impl Datagram {
         Ok((Datagram::of(message::Datagram::Unix(first)), Datagram::of(message::Datagram::Unix(second))))
     }
 
-    /// A UDP socket bound to an address and port. No host is loopback; port 0 is the system's choice, which port() tells.
+    /// A UDP socket bound to an address and port. No host is loopback; port 0 is the system's
+    /// choice, which port() tells.
     ///
-    /// broadcast allows sending to a broadcast address. reuse_address lets several sockets have the address and port, each of which receives what is
-    /// sent to a group; with reuse_port each message goes to one. multicast_interface (name or number), multicast_ttl, multicast_loop are for sending
-    /// to groups. Errors: OSError with EADDRINUSE, EADDRNOTAVAIL, ENODEV. Source: udp(7), ip(7), ipv6(7).
+    /// broadcast allows sending to a broadcast address. reuse_address lets several sockets have the
+    /// address and port, each of which receives what is sent to a group; with reuse_port each
+    /// message goes to one. multicast_interface (name or number), multicast_ttl, multicast_loop are
+    /// for sending to groups.
+    /// Errors: OSError with EADDRINUSE, EADDRNOTAVAIL, ENODEV. Source: udp(7), ip(7), ipv6(7).
     #[staticmethod]
     #[pyo3(signature = (host=None, port=0, *, family=0, broadcast=false, reuse_address=false, reuse_port=false, multicast_ttl=1,
         multicast_loop=true, multicast_interface=None, send_buffer=0, receive_buffer=0))]
@@ -214,10 +226,14 @@ impl Datagram {
         adopt(py, fd, |descriptor| message::Datagram::adopt(descriptor, &options)).map(Datagram::of)
     }
 
-    /// Gives the socket its receiver: send then goes there, and only what comes from there is received.
+    /// Gives the socket its receiver: send then goes there, and only what comes from there is
+    /// received.
     ///
-    /// any_owner accepts a path of a user other than oneself and root; wait_for_listener waits for the receiver to appear, up to the timeout.
-    /// Errors: FileNotFoundError, ConnectionRefusedError if nobody receives there; WrongKind; PermissionError; BlockingIOError, TimeoutError. Source: connect(2).
+    /// any_owner accepts a path of a user other than oneself and root; wait_for_listener waits for
+    /// the receiver to appear, up to the timeout.
+    /// Errors: FileNotFoundError, ConnectionRefusedError if nobody receives there; WrongKind;
+    /// PermissionError; BlockingIOError, TimeoutError.
+    /// Source: connect(2).
     #[pyo3(signature = (address, *, timeout=None, any_owner=false, wait_for_listener=false))]
     fn connect(&self, py: Python<'_>, address: PathBuf, timeout: Option<f64>, any_owner: bool, wait_for_listener: bool) -> PyResult<()> {
         let (address, options) = (path_text(address)?, UnixConnectOptions { any_owner, wait_for_listener });
@@ -226,8 +242,8 @@ impl Datagram {
 
     /// Sends a message to whom the socket is connected to.
     ///
-    /// Errors: OSError with ENOTCONN or EDESTADDRREQ if it is not, EMSGSIZE; ConnectionRefusedError if nobody receives there; BlockingIOError,
-    /// TimeoutError while the receiver is full.
+    /// Errors: OSError with ENOTCONN or EDESTADDRREQ if it is not, EMSGSIZE; ConnectionRefusedError
+    /// if nobody receives there; BlockingIOError, TimeoutError while the receiver is full.
     #[pyo3(signature = (data, *, timeout=None))]
     fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
@@ -241,8 +257,9 @@ impl Datagram {
         self.handle.wait(py, timeout, |socket, wait| socket.send(Some(&address), data.bytes(), wait))
     }
 
-    /// Sends a message with descriptors (numbers, or objects with fileno()), at most 253, to an address or to whom the socket is connected to. They stay
-    /// open here, too. Errors as send; OSError with EOPNOTSUPP for UDP, ETOOMANYREFS.
+    /// Sends a message with descriptors (numbers, or objects with fileno()), at most 253, to an
+    /// address or to whom the socket is connected to. They stay open here, too.
+    /// Errors as send; OSError with EOPNOTSUPP for UDP, ETOOMANYREFS.
     #[pyo3(signature = (data, fds, address=None, *, timeout=None))]
     fn send_fds(
         &self,
@@ -262,7 +279,8 @@ impl Datagram {
 
     /// Receives a message, of any size, or of at most size bytes.
     ///
-    /// Errors: OSError with EMSGSIZE if it is larger: it is lost, and .transferred tells its size; BlockingIOError, TimeoutError.
+    /// Errors: OSError with EMSGSIZE if it is larger: it is lost, and .transferred tells its size;
+    /// BlockingIOError, TimeoutError.
     #[pyo3(signature = (size=0, *, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (data, _) = self.take(py, size, 0, false, timeout)?;
@@ -283,16 +301,20 @@ impl Datagram {
         Ok((PyBytes::new(py, data.data()), received.address))
     }
 
-    /// Receives a message and what is known of it: its sender, if credentials or pidfds were asked for. Errors as receive.
+    /// Receives a message and what is known of it: its sender, if credentials or pidfds were asked
+    /// for.
+    /// Errors as receive.
     #[pyo3(signature = (size=0, *, timeout=None))]
     fn receive_message(&self, py: Python<'_>, size: usize, timeout: Option<f64>) -> PyResult<Message> {
         let (data, received) = self.take(py, size, 0, false, timeout)?;
         Message::with_pidfd(py, data.data(), &received.info, received.sender_pidfd)
     }
 
-    /// Receives a message of at most size bytes (0: any), and up to maximum descriptors, which the caller closes. They are close-on-exec.
+    /// Receives a message of at most size bytes (0: any), and up to maximum descriptors, which the
+    /// caller closes. They are close-on-exec.
     ///
-    /// Errors as receive; OSError with EPROTO if the sender sent more, EMFILE if there is no room for them: all are closed then.
+    /// Errors as receive; OSError with EPROTO if the sender sent more, EMFILE if there is no room
+    /// for them: all are closed then.
     #[pyo3(signature = (size=0, maximum=1, *, timeout=None))]
     fn receive_fds<'py>(
         &self,
@@ -305,14 +327,16 @@ impl Datagram {
         Ok((PyBytes::new(py, data.data()), released(received.descriptors)))
     }
 
-    /// The size in bytes of the next message, which stays. Errors: BlockingIOError, TimeoutError: there is none.
+    /// The size in bytes of the next message, which stays.
+    /// Errors: BlockingIOError, TimeoutError: there is none.
     #[pyo3(signature = (*, timeout=None))]
     fn next_size(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
         self.handle.wait(py, timeout, |socket, wait| socket.next_size(wait))
     }
 
-    /// Joins a multicast group, on an interface by name or number; None is the system's choice. Errors: OSError with EADDRINUSE if it has joined
-    /// already, ENODEV, EINVAL; EOPNOTSUPP for a Unix socket.
+    /// Joins a multicast group, on an interface by name or number; None is the system's choice.
+    /// Errors: OSError with EADDRINUSE if it has joined already, ENODEV, EINVAL; EOPNOTSUPP for a
+    /// Unix socket.
     #[pyo3(signature = (group, interface=None))]
     fn join(&self, py: Python<'_>, group: &str, interface: Option<&str>) -> PyResult<()> {
         self.handle.share()?.udp().and_then(|socket| socket.join(group, interface)).raise(py)
@@ -339,7 +363,8 @@ impl Datagram {
         fileno(&self.handle)
     }
 
-    /// Gives the descriptor away, and the socket is closed. The path of a Unix socket stays. ValueError while another thread uses it.
+    /// Gives the descriptor away, and the socket is closed. The path of a Unix socket stays.
+    /// ValueError while another thread uses it.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }

@@ -12,9 +12,10 @@ use crate::stream::adopt;
 
 /// A counter that wakes, for a process and its children, or whoever is sent its descriptor.
 ///
-/// The sender writes its data first and then adds; the receiver takes first and then reads all the data there is, however large the number was. initial: what
-/// the counter begins with. semaphore: each take takes one. It costs one descriptor; parent and child share the
-/// counter, and it travels to multiprocessing children. `with` closes it.
+/// The sender writes its data first and then adds; the receiver takes first and then reads all
+/// the data there is, however large the number was. initial: what the counter begins with.
+/// semaphore: each take takes one. It costs one descriptor; parent and child share the counter,
+/// and it travels to multiprocessing children. `with` closes it.
 /// Errors: OSError with EMFILE, ENFILE. Source: eventfd(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct EventFd {
@@ -35,20 +36,24 @@ impl EventFd {
         EventCounter::create(&EventCounterOptions { initial, semaphore }).raise(py).map(EventFd::of)
     }
 
-    /// Takes over an eventfd from elsewhere. In failure it stays the caller's. Errors: WrongKind; OSError with EBADF.
+    /// Takes over an eventfd from elsewhere. In failure it stays the caller's.
+    /// Errors: WrongKind; OSError with EBADF.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: i32) -> PyResult<EventFd> {
         adopt(py, fd, EventCounter::adopt).map(EventFd::of)
     }
 
-    /// Adds to the counter and wakes who waits. It waits itself only while the sum would exceed 2**64 - 2.
+    /// Adds to the counter and wakes who waits. It waits itself only while the sum would exceed
+    /// 2**64 - 2.
     /// Errors: BlockingIOError, TimeoutError: no room; OSError with EINVAL for 2**64 - 1.
     #[pyo3(signature = (value=1, *, timeout=None))]
     fn add(&self, py: Python<'_>, value: u64, timeout: Option<f64>) -> PyResult<()> {
         self.handle.wait(py, timeout, |counter, wait| counter.add(value, wait))
     }
 
-    /// Takes what the counter has and leaves 0; of one in semaphore mode, takes 1. Waits while it is 0. Errors: BlockingIOError, TimeoutError.
+    /// Takes what the counter has and leaves 0; of one in semaphore mode, takes 1. Waits while it
+    /// is 0.
+    /// Errors: BlockingIOError, TimeoutError.
     #[pyo3(signature = (*, timeout=None))]
     fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<u64> {
         self.handle.wait(py, timeout, |counter, wait| counter.take(wait))
@@ -64,7 +69,8 @@ impl EventFd {
         fileno(&self.handle)
     }
 
-    /// Gives the descriptor away; this object is closed. Errors: ValueError while another thread uses it.
+    /// Gives the descriptor away; this object is closed.
+    /// Errors: ValueError while another thread uses it.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
@@ -110,8 +116,10 @@ fn seconds(seconds: f64) -> PyResult<Duration> {
 
 /// A timer that is a descriptor. Expirations that nobody took are counted.
 ///
-/// clock: "monotonic", which stands still while the machine sleeps, or "boottime", which does not; neither can be set. It is not set at first. It costs one
-/// descriptor; parent and child share it, and it travels to multiprocessing children. `with` closes it. Errors: OSError with EMFILE, ENFILE. Source: timerfd_create(2).
+/// clock: "monotonic", which stands still while the machine sleeps, or "boottime", which does
+/// not; neither can be set. It is not set at first. It costs one descriptor; parent and child
+/// share it, and it travels to multiprocessing children. `with` closes it.
+/// Errors: OSError with EMFILE, ENFILE. Source: timerfd_create(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Timer {
     handle: Handle<event::Timer>,
@@ -136,19 +144,23 @@ impl Timer {
         event::Timer::create(clock).raise(py).map(Timer::of)
     }
 
-    /// Takes over a timerfd of one of the two clocks from elsewhere. In failure it stays the caller's. Errors: WrongKind; OSError with EBADF.
+    /// Takes over a timerfd of one of the two clocks from elsewhere. In failure it stays the
+    /// caller's.
+    /// Errors: WrongKind; OSError with EBADF.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: i32) -> PyResult<Timer> {
         adopt(py, fd, event::Timer::adopt).map(Timer::of)
     }
 
-    /// Expires after so many seconds, and then every interval if that is above zero. What was set before is forgotten.
+    /// Expires after so many seconds, and then every interval if that is above zero. What was set
+    /// before is forgotten.
     #[pyo3(signature = (first, interval=0.0))]
     fn set(&self, py: Python<'_>, first: f64, interval: f64) -> PyResult<()> {
         self.handle.share()?.set(seconds(first)?, seconds(interval)?).raise(py)
     }
 
-    /// Expires at a time of its clock, as now gives it (at once if that is past), and then every interval if that is above zero, without drift.
+    /// Expires at a time of its clock, as now gives it (at once if that is past), and then every
+    /// interval if that is above zero, without drift.
     #[pyo3(signature = (at, interval=0.0))]
     fn set_at(&self, py: Python<'_>, at: f64, interval: f64) -> PyResult<()> {
         self.handle.share()?.set_at(seconds(at)?, seconds(interval)?).raise(py)
@@ -159,7 +171,8 @@ impl Timer {
         self.handle.share()?.cancel().raise(py)
     }
 
-    /// Waits for an expiration; gives how many there were since the last call. Errors: BlockingIOError, TimeoutError.
+    /// Waits for an expiration; gives how many there were since the last call.
+    /// Errors: BlockingIOError, TimeoutError.
     #[pyo3(signature = (*, timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<u64> {
         self.handle.wait(py, timeout, |timer, wait| timer.wait(wait))
@@ -176,12 +189,14 @@ impl Timer {
         Ok(self.handle.share()?.clock().now().as_secs_f64())
     }
 
-    /// The descriptor, which stays the timer's: readable while there is an expiration that nobody took.
+    /// The descriptor, which stays the timer's: readable while there is an expiration that nobody
+    /// took.
     fn fileno(&self) -> PyResult<i32> {
         fileno(&self.handle)
     }
 
-    /// Gives the descriptor away; this object is closed. Errors: ValueError while another thread uses it.
+    /// Gives the descriptor away; this object is closed.
+    /// Errors: ValueError while another thread uses it.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }

@@ -14,15 +14,20 @@ use crate::handle::{Handle, reduce, until_closed};
 use crate::stream::path_text;
 use crate::wait::waiting;
 
-/// Replaces a file's content in one step, or makes the file. Who opens it has the old content or the new one, whole, whoever is killed meanwhile; who has
-/// the old one open keeps it.
+/// Replaces a file's content in one step, or makes the file. Who opens it has the old content
+/// or the new one, whole, whoever is killed meanwhile; who has the old one open keeps it.
 ///
-/// Permissions, owner and group stay, unless asked for otherwise; ACLs, extended attributes and other hard links do not come along. mode: set whatever the
-/// umask says; 0 is that of the old file, or 0o600. group: by name or number. take_ownership: where the old file's owner and group cannot be kept, the new
-/// one may be the process's. follow_links: replace what a symbolic link at the end of the path points to. sync: "all": content and name are on the disk
-/// when it returns; "content": after a crash of the machine it is the old or the new one; "nothing": it may be empty then.
-/// Errors: FileNotFoundError of the directory; PermissionError, also where owner or group cannot be kept; OSError with ENOSPC, EDQUOT, EFBIG, EIO,
-/// EROFS, ELOOP, EBUSY; WrongKind. The old content is still there, but for what the directory itself says, which comes after the step.
+/// Permissions, owner and group stay, unless asked for otherwise; ACLs, extended attributes and
+/// other hard links do not come along. mode: set whatever the umask says; 0 is that of the old
+/// file, or 0o600. group: by name or number. take_ownership: where the old file's owner and
+/// group cannot be kept, the new one may be the process's. follow_links: replace what a
+/// symbolic link at the end of the path points to. sync: "all": content and name are on the
+/// disk when it returns; "content": after a crash of the machine it is the old or the new one;
+/// "nothing": it may be empty then.
+/// Errors: FileNotFoundError of the directory; PermissionError, also where owner or group
+/// cannot be kept; OSError with ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ELOOP, EBUSY; WrongKind. The
+/// old content is still there, but for what the directory itself says, which comes after the
+/// step.
 /// Source: rename(2), fsync(2).
 #[pyfunction]
 #[pyo3(signature = (path, data, *, mode=0, group=None, take_ownership=false, follow_links=false, sync="all"))]
@@ -48,14 +53,19 @@ pub(crate) fn replace_file(
     py.detach(|| exchange::replace(&path, data.bytes(), &options)).raise(py)
 }
 
-/// Appends a record, which is a line, to a file that others append to; the file is made if there is none. Readers see it whole or not at all.
+/// Appends a record, which is a line, to a file that others append to; the file is made if
+/// there is none. Readers see it whole or not at all.
 ///
-/// record: bytes without a newline, which is added. Writers keep each other out by a flock of the file, as flock(1) takes it; timeout is for that. A writer
-/// that is killed in the middle leaves a torn record; the next one ends it with byte 0x18 and a newline, and followers pass over such lines. The file may be
-/// rotated by a rename at any time. mode and group are for a file that is made. any_owner accepts a file of a user other than oneself and root. sync waits
-/// until the record is on the disk.
-/// Errors: BlockingIOError, TimeoutError: another is appending; OSError with EINVAL: a newline inside; with ENOSPC, EDQUOT, EFBIG, EIO: not appended,
-/// though a torn part may stand there; with ELOOP; FileNotFoundError of the directory; PermissionError; WrongKind. Source: open(2), flock(2).
+/// record: bytes without a newline, which is added. Writers keep each other out by a flock of
+/// the file, as flock(1) takes it; timeout is for that. A writer that is killed in the middle
+/// leaves a torn record; the next one ends it with byte 0x18 and a newline, and followers pass
+/// over such lines. The file may be rotated by a rename at any time. mode and group are for a
+/// file that is made. any_owner accepts a file of a user other than oneself and root. sync
+/// waits until the record is on the disk.
+/// Errors: BlockingIOError, TimeoutError: another is appending; OSError with EINVAL: a newline
+/// inside; with ENOSPC, EDQUOT, EFBIG, EIO: not appended, though a torn part may stand there;
+/// with ELOOP; FileNotFoundError of the directory; PermissionError; WrongKind.
+/// Source: open(2), flock(2).
 #[pyfunction]
 #[pyo3(signature = (path, record, *, mode=0, group=None, any_owner=false, sync=false, timeout=None))]
 #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -79,7 +89,8 @@ pub(crate) fn append_record(
 /// What a follower has received.
 #[pyclass(frozen, get_all, module = "unipc")]
 pub(crate) struct FileEvent {
-    /// "record"; "replaced": another file has the name; "truncated": the file is shorter than what was read; "deleted": no file has the name.
+    /// "record"; "replaced": another file has the name; "truncated": the file is shorter than what
+    /// was read; "deleted": no file has the name.
     kind: &'static str,
     /// The record, without its newline; empty for what is none.
     data: Py<PyBytes>,
@@ -99,15 +110,20 @@ impl FileEvent {
     }
 }
 
-/// Receives the records that are appended to a file: whole lines, in their order, without the newline. It sees the file replaced, truncated, deleted and
-/// made again. Iterating gives one record after the other, for ever; `with` closes it.
+/// Receives the records that are appended to a file: whole lines, in their order, without the
+/// newline. It sees the file replaced, truncated, deleted and made again. Iterating gives one
+/// record after the other, for ever; `with` closes it.
 ///
-/// from_end begins at the first record that is not complete yet, start at a byte: where an earlier follower has left off. largest: the longest record; 0 is
-/// 1 MiB; a longer one is OSError with EMSGSIZE, and is passed over. any_owner accepts files of users other than oneself and root. follow_links: follow
-/// a symbolic link at the end of the path. wait_for_creator: seconds, None for ever.
-/// Errors: FileNotFoundError; PermissionError; WrongKind; OSError with ELOOP.
-/// It costs two descriptors, and at most the longest record and 64 KiB. One thread at a time receives; after a fork, one of the two processes:
-/// Forked in a child, if a thread of the parent was receiving. Source: inotify(7).
+/// from_end begins at the first record that is not complete yet, start at a byte: where an
+/// earlier follower has left off. largest: the longest record; 0 is 1 MiB; a longer one is
+/// OSError with EMSGSIZE, and is passed over. any_owner accepts files of users other than
+/// oneself and root. follow_links: follow a symbolic link at the end of the path.
+/// wait_for_creator: seconds, None for ever.
+/// Errors: FileNotFoundError; PermissionError; WrongKind; OSError with ELOOP. It costs two
+/// descriptors, and at most the longest record and 64 KiB. One thread at a time receives; after
+/// a fork, one of the two processes: Forked in a child, if a thread of the parent was
+/// receiving.
+/// Source: inotify(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct FileFollower {
     handle: Handle<Follower>,
@@ -154,15 +170,17 @@ impl FileFollower {
         Ok(FileFollower { handle: Handle::new("file follower", follower), path, descriptor })
     }
 
-    /// The next record, whatever happens to the file meanwhile. Errors: BlockingIOError, TimeoutError: no whole record has come; OSError with EMSGSIZE; where
-    /// another file has the name, what opening it says, until it can be opened.
+    /// The next record, whatever happens to the file meanwhile.
+    /// Errors: BlockingIOError, TimeoutError: no whole record has come; OSError with EMSGSIZE;
+    /// where another file has the name, what opening it says, until it can be opened.
     #[pyo3(signature = (*, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         self.next(py, timeout, false).map(|(record, _)| PyBytes::new(py, &record))
     }
 
-    /// As receive, and tells what has happened to the file: replacement and deletion after the last record of the old one. A file that was truncated and has
-    /// grown again by then goes unseen. Errors as receive.
+    /// As receive, and tells what has happened to the file: replacement and deletion after the last
+    /// record of the old one. A file that was truncated and has grown again by then goes unseen.
+    /// Errors as receive.
     #[pyo3(signature = (*, timeout=None))]
     fn receive_event(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<FileEvent> {
         let (record, found) = self.next(py, timeout, true)?;
@@ -184,8 +202,10 @@ impl FileFollower {
         until_closed(py, &self.handle, self.receive(py, None))
     }
 
-    /// The descriptor, which stays the object's: readable until a call with timeout=0 raises BlockingIOError. Do not read from it. Errors: Unavailable where
-    /// inotify is not to be had, or does not tell, as on network file systems: then probe.
+    /// The descriptor, which stays the object's: readable until a call with timeout=0 raises
+    /// BlockingIOError. Do not read from it.
+    /// Errors: Unavailable where inotify is not to be had, or does not tell, as on network file
+    /// systems: then probe.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
         match self.descriptor {
             // While another thread receives, it is the same as ever.

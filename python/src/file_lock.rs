@@ -12,20 +12,29 @@ use crate::handle::{Handle, describe, fileno, reduce};
 use crate::in_place::tried;
 use crate::stream::{adopt, path_text};
 
-/// A file, opened to be locked; an empty one is made if there is none. `with` holds it exclusively, all of it.
+/// A file, opened to be locked; an empty one is made if there is none. `with` holds it
+/// exclusively, all of it.
 ///
-/// kind is who holds the lock. "ofd": the open file, on ranges of bytes. "flock": the open file, all of it, as flock(1) does. "record": the process, on
-/// ranges, as fcntl.lockf does; the close of any descriptor of the file in the process, whoever opened it, loses the lock, and threads are not kept
-/// apart. "ofd" and "record" meet each other; "flock" meets its like alone.
+/// kind is who holds the lock. "ofd": the open file, on ranges of bytes. "flock": the open
+/// file, all of it, as flock(1) does. "record": the process, on ranges, as fcntl.lockf does;
+/// the close of any descriptor of the file in the process, whoever opened it, loses the lock,
+/// and threads are not kept apart. "ofd" and "record" meet each other; "flock" meets its like
+/// alone.
 ///
-/// The kernel drops the lock when its holder dies. It binds nobody who does not ask for it. Threads that are to keep each other out have an object each:
-/// one that locks twice changes its lock. A child made by fork shares the lock, but for "record": an unlock there is one for both. A lock file stays
-/// where it is: who removes it while another has it open leaves that one with a lock that nobody else finds.
+/// The kernel drops the lock when its holder dies. It binds nobody who does not ask for it.
+/// Threads that are to keep each other out have an object each: one that locks twice changes
+/// its lock. A child made by fork shares the lock, but for "record": an unlock there is one for
+/// both. A lock file stays where it is: who removes it while another has it open leaves that
+/// one with a lock that nobody else finds.
 ///
-/// mode: the permissions of a new file, set whatever the umask says; 0 is 0o600. group: by name or number. read_only is enough for a flock, and for
-/// shared locks of the other kinds. any_owner accepts a file of a user other than oneself and root. create=False leaves it at files that exist.
-/// Errors: FileNotFoundError; PermissionError; WrongKind for what is no regular file; OSError with ELOOP for a link.
-/// It costs a descriptor. Pickling opens the file by its path, as another holder that holds nothing. Source: fcntl_locking(2), flock(2).
+/// mode: the permissions of a new file, set whatever the umask says; 0 is 0o600. group: by name
+/// or number. read_only is enough for a flock, and for shared locks of the other kinds.
+/// any_owner accepts a file of a user other than oneself and root. create=False leaves it at
+/// files that exist.
+/// Errors: FileNotFoundError; PermissionError; WrongKind for what is no regular file; OSError
+/// with ELOOP for a link. It costs a descriptor. Pickling opens the file by its path, as
+/// another holder that holds nothing.
+/// Source: fcntl_locking(2), flock(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct FileLock {
     handle: Handle<lock::FileLock>,
@@ -45,7 +54,8 @@ pub(crate) struct FileLock {
 #[pyclass(frozen, get_all, eq, hash, module = "unipc")]
 #[derive(PartialEq, Hash)]
 pub(crate) struct FileLockHolder {
-    /// The process; None where the kernel does not tell: of "ofd" locks, and of processes in another pid namespace.
+    /// The process; None where the kernel does not tell: of "ofd" locks, and of processes in
+    /// another pid namespace.
     pid: Option<i32>,
     /// Whether others may share it.
     shared: bool,
@@ -136,7 +146,9 @@ impl FileLock {
         Ok(FileLock { handle: Handle::new("file lock", file), kind, path: Some(path), read_only, any_owner })
     }
 
-    /// Takes over a descriptor of a file; of a directory too, for a flock. One that is refused stays the caller's. Errors: OSError with EBADF.
+    /// Takes over a descriptor of a file; of a directory too, for a flock. One that is refused
+    /// stays the caller's.
+    /// Errors: OSError with EBADF.
     #[staticmethod]
     #[pyo3(signature = (fd, *, kind="ofd"))]
     fn from_fd(py: Python<'_>, fd: i32, kind: &str) -> PyResult<FileLock> {
@@ -145,10 +157,12 @@ impl FileLock {
         Ok(FileLock { handle: Handle::new("file lock", file), kind, path: None, read_only: false, any_owner: false })
     }
 
-    /// Locks a range of bytes; a length of 0 is all from the start, however the file grows. What this object holds in it is converted.
+    /// Locks a range of bytes; a length of 0 is all from the start, however the file grows. What
+    /// this object holds in it is converted.
     ///
-    /// The kernel has no limit for these waits, so they probe, from every 50 us to every 10 ms. Errors: BlockingIOError, TimeoutError; OSError with EBADF:
-    /// exclusive, but open to read only; with ENOLCK; with EINVAL: a range beyond what a file can have, or of a flock.
+    /// The kernel has no limit for these waits, so they probe, from every 50 us to every 10 ms.
+    /// Errors: BlockingIOError, TimeoutError; OSError with EBADF: exclusive, but open to read only;
+    /// with ENOLCK; with EINVAL: a range beyond what a file can have, or of a flock.
     #[pyo3(signature = (*, shared=false, start=0, length=0, timeout=None))]
     fn lock(&self, py: Python<'_>, shared: bool, start: u64, length: u64, timeout: Option<f64>) -> PyResult<()> {
         self.take(py, mode_of(shared), LockRange { start, length }, timeout)
@@ -168,15 +182,17 @@ impl FileLock {
 
     /// Makes a shared lock exclusive, and waits until the other sharers have gone.
     ///
-    /// Two that upgrade at once wait for each other, so give it a timeout. A flock is given back first: others may have changed the file before the
-    /// exclusive lock is there. When it fails the lock is shared as before, or the error is OSError with ENOLCK: another took the file, nothing is held.
-    /// What is not held is not locked: PermissionError. Else errors as lock.
+    /// Two that upgrade at once wait for each other, so give it a timeout. A flock is given back
+    /// first: others may have changed the file before the exclusive lock is there. When it fails
+    /// the lock is shared as before, or the error is OSError with ENOLCK: another took the file,
+    /// nothing is held. What is not held is not locked: PermissionError. Else errors as lock.
     #[pyo3(signature = (*, start=0, length=0, timeout=None))]
     fn upgrade(&self, py: Python<'_>, start: u64, length: u64, timeout: Option<f64>) -> PyResult<()> {
         self.handle.wait(py, timeout, |lock, wait| lock.upgrade(LockRange { start, length }, wait))
     }
 
-    /// Makes an exclusive lock shared, without letting anybody write in between. What is not held is not locked: PermissionError.
+    /// Makes an exclusive lock shared, without letting anybody write in between. What is not held
+    /// is not locked: PermissionError.
     #[pyo3(signature = (*, start=0, length=0))]
     fn downgrade(&self, py: Python<'_>, start: u64, length: u64) -> PyResult<()> {
         self.handle.share()?.downgrade(LockRange { start, length }).raise(py)
@@ -188,7 +204,8 @@ impl FileLock {
         self.handle.share()?.unlock(LockRange { start, length }).raise(py)
     }
 
-    /// A lock of others that keeps this object from locking a range; None if nothing does. It may be gone by now.
+    /// A lock of others that keeps this object from locking a range; None if nothing does. It may
+    /// be gone by now.
     ///
     /// Errors: Unavailable for a flock, without /proc/locks.
     #[pyo3(signature = (*, shared=false, start=0, length=0))]
@@ -212,17 +229,20 @@ impl FileLock {
         }
     }
 
-    /// The descriptor, which stays the object's: to read and write the file, as with os.pread and os.pwrite.
+    /// The descriptor, which stays the object's: to read and write the file, as with os.pread and
+    /// os.pwrite.
     fn fileno(&self) -> PyResult<i32> {
         fileno(&self.handle)
     }
 
-    /// Gives the descriptor away and closes the object. Its locks stay until the descriptor is closed.
+    /// Gives the descriptor away and closes the object. Its locks stay until the descriptor is
+    /// closed.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(std::os::fd::OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
 
-    /// Closes the file, and gives back what is held; again is fine. Who waits in it wakes with ValueError.
+    /// Closes the file, and gives back what is held; again is fine. Who waits in it wakes with
+    /// ValueError.
     fn close(&self) {
         self.handle.close();
     }

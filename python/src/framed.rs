@@ -15,12 +15,13 @@ use crate::stream::Stream;
 /// Messages up to this many bytes pass through the stack.
 const SMALL: usize = 4096;
 
-/// Messages on a stream of bytes: a length in four bytes, most significant first, then the bytes. Iterating receives until the end, or until another
-/// thread closes it.
+/// Messages on a stream of bytes: a length in four bytes, most significant first, then the
+/// bytes. Iterating receives until the end, or until another thread closes it.
 ///
-/// It takes the stream over. largest: the limit of a message in either direction, checked before memory is taken; 0 is 16 MiB. A wait that runs out
-/// in the middle of a message loses nothing. One thread may send while another receives; a second in the same direction gets OSError with EBUSY, and
-/// Forked in a child that was forked meanwhile.
+/// It takes the stream over. largest: the limit of a message in either direction, checked
+/// before memory is taken; 0 is 16 MiB. A wait that runs out in the middle of a message loses
+/// nothing. One thread may send while another receives; a second in the same direction gets
+/// OSError with EBUSY, and Forked in a child that was forked meanwhile.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Framed {
     handle: Handle<stream::Framed>,
@@ -35,10 +36,13 @@ impl Framed {
         Ok(Framed { handle: Handle::new("framed stream", stream::Framed::new(stream.handle.take()?, largest)) })
     }
 
-    /// Sends a message. If time runs out after a part of it went out, the message counts as sent: the rest goes out with the next send or flush.
+    /// Sends a message. If time runs out after a part of it went out, the message counts as sent:
+    /// the rest goes out with the next send or flush.
     ///
-    /// Errors: OSError with EMSGSIZE above the limit; BlockingIOError, TimeoutError: nothing of it went out; BrokenPipeError, ConnectionResetError.
-    /// KeyboardInterrupt, or what else a signal's handler raises: the message counts as sent if the exception's attribute transferred is its length.
+    /// Errors: OSError with EMSGSIZE above the limit; BlockingIOError, TimeoutError: nothing of it
+    /// went out; BrokenPipeError, ConnectionResetError. KeyboardInterrupt, or what else a signal's
+    /// handler raises: the message counts as sent if the exception's attribute transferred is its
+    /// length.
     #[pyo3(signature = (message, *, timeout=None))]
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let message = Buffer::readable(message)?;
@@ -53,8 +57,9 @@ impl Framed {
 
     /// Receives a message; b"" is an empty one.
     ///
-    /// Errors: EndOfStream between messages, Truncated inside one; OSError with EBADMSG if it is above the limit, and then for ever;
-    /// BlockingIOError, TimeoutError: what has come of it is kept.
+    /// Errors: EndOfStream between messages, Truncated inside one; OSError with EBADMSG if it is
+    /// above the limit, and then for ever; BlockingIOError, TimeoutError: what has come of it is
+    /// kept.
     #[pyo3(signature = (*, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let mut small = [const { MaybeUninit::<u8>::uninit() }; SMALL];
@@ -64,8 +69,9 @@ impl Framed {
         Ok(PyBytes::new(py, &received))
     }
 
-    /// Receives a message into a buffer, and gives its length. Errors as receive; OSError with EMSGSIZE if the buffer is too small: the message
-    /// stays, and next_size says how large it is.
+    /// Receives a message into a buffer, and gives its length.
+    /// Errors as receive; OSError with EMSGSIZE if the buffer is too small: the message stays, and
+    /// next_size says how large it is.
     #[pyo3(signature = (buffer, *, timeout=None))]
     fn receive_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<usize> {
         let mut buffer = Buffer::writable(buffer)?;
@@ -87,7 +93,8 @@ impl Framed {
         fileno(&self.handle)
     }
 
-    /// Closes the stream; again is fine. What send has kept is written if that needs no waiting. Who waits wakes with ValueError.
+    /// Closes the stream; again is fine. What send has kept is written if that needs no waiting.
+    /// Who waits wakes with ValueError.
     fn close(&self) {
         if let Ok(framed) = self.handle.share() {
             let _ = framed.flush(Wait::NEVER);

@@ -95,7 +95,8 @@ macro_rules! guard {
                 self.needs_repair.load(std::sync::atomic::Ordering::Relaxed)
             }
 
-            /// To be called when the repair is done. Without it the next holder is told again. Errors: PermissionError unless the calling thread holds it.
+            /// To be called when the repair is done. Without it the next holder is told again.
+            /// Errors: PermissionError unless the calling thread holds it.
             fn mark_consistent(&self, py: Python<'_>) -> PyResult<()> {
                 self.lock.get().mark_consistent(py)?;
                 self.needs_repair.store(false, std::sync::atomic::Ordering::Relaxed);

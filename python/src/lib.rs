@@ -18,6 +18,7 @@ mod handle;
 mod in_place;
 mod listener;
 mod memory;
+mod memory_options;
 mod message;
 mod mq;
 mod mutex;
@@ -39,7 +40,8 @@ mod wait;
 
 use pyo3::prelude::*;
 
-/// Runs the command unipc with these arguments, the first of which is the program's name; gives its exit status.
+/// Runs the command unipc with these arguments, the first of which is the program's name; gives
+/// its exit status.
 #[pyfunction]
 fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
     // The command starts itself for its other process.

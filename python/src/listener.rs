@@ -10,10 +10,12 @@ use crate::error::{Raise, invalid};
 use crate::handle::{Handle, describe, fileno, reduce, until_closed};
 use crate::stream::{Stream, adopt, path_text};
 
-/// A listening Unix or TCP socket. Iterating accepts one connection after the other, until another thread closes it.
+/// A listening Unix or TCP socket. Iterating accepts one connection after the other, until
+/// another thread closes it.
 ///
-/// It costs a descriptor, works in children made by fork, and travels to multiprocessing children. `with` closes it, and removes the path that it
-/// published, if that still is its own.
+/// It costs a descriptor, works in children made by fork, and travels to multiprocessing
+/// children. `with` closes it, and removes the path that it published, if that still is its
+/// own.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Listener {
     handle: Handle<stream::Listener>,
@@ -27,13 +29,14 @@ impl Listener {
 
 #[pymethods]
 impl Listener {
-    /// Listens on a path, or on an abstract name that begins with @. The path appears when it listens; one that a dead server left behind is
-    /// reclaimed, a live one never.
+    /// Listens on a path, or on an abstract name that begins with @. The path appears when it
+    /// listens; one that a dead server left behind is reclaimed, a live one never.
     ///
-    /// mode: the permissions of the path, set whatever the umask says; 0 is 0o600. group: by name or number. backlog: how many connections may
-    /// wait to be accepted; 0 is 128.
-    /// Errors: OSError with EADDRINUSE if somebody listens there, ENAMETOOLONG above 107 bytes; WrongKind if there is anything but a socket;
-    /// FileNotFoundError without the directory. Source: unix(7).
+    /// mode: the permissions of the path, set whatever the umask says; 0 is 0o600. group: by name
+    /// or number. backlog: how many connections may wait to be accepted; 0 is 128.
+    /// Errors: OSError with EADDRINUSE if somebody listens there, ENAMETOOLONG above 107 bytes;
+    /// WrongKind if there is anything but a socket; FileNotFoundError without the directory.
+    /// Source: unix(7).
     #[staticmethod]
     #[pyo3(signature = (path, *, mode=0, group=None, backlog=0))]
     fn open_unix(py: Python<'_>, path: PathBuf, mode: u32, group: Option<String>, backlog: u32) -> PyResult<Listener> {
@@ -44,10 +47,13 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Listens on an address and port. No host is loopback; port 0 is the system's choice, which port() tells.
+    /// Listens on an address and port. No host is loopback; port 0 is the system's choice, which
+    /// port() tells.
     ///
-    /// The options are those of Stream.connect_tcp, for the connections that are accepted; reuse_port lets several listeners share the port.
-    /// Errors: OSError with EADDRINUSE, EADDRNOTAVAIL; PermissionError for a port below 1024. Source: tcp(7), ip(7).
+    /// The options are those of Stream.connect_tcp, for the connections that are accepted;
+    /// reuse_port lets several listeners share the port.
+    /// Errors: OSError with EADDRINUSE, EADDRNOTAVAIL; PermissionError for a port below 1024.
+    /// Source: tcp(7), ip(7).
     #[staticmethod]
     #[pyo3(signature = (host=None, port=0, *, nodelay=true, keep_alive=false, keep_alive_idle=0, keep_alive_interval=0, keep_alive_count=0,
         backlog=0, family=0, reuse_port=false))]
@@ -80,20 +86,23 @@ impl Listener {
         Ok(Listener::of(stream::Listener::Tcp(listener)))
     }
 
-    /// Takes over a listening stream socket, for instance from a service manager. Errors: OSError with EBADF; WrongKind. The descriptor then
-    /// stays the caller's.
+    /// Takes over a listening stream socket, for instance from a service manager.
+    /// Errors: OSError with EBADF; WrongKind. The descriptor then stays the caller's.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: i32) -> PyResult<Listener> {
         adopt(py, fd, stream::Listener::adopt).map(Listener::of)
     }
 
-    /// Gives the descriptor to the caller, who closes it; the listener is closed, and its path stays.
+    /// Gives the descriptor to the caller, who closes it; the listener is closed, and its path
+    /// stays.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
 
-    /// Takes the next connection. Errors: BlockingIOError, TimeoutError; OSError with EMFILE, ENFILE after a shortage of 100 ms, and the connection
-    /// stays in the queue. Source: accept(2).
+    /// Takes the next connection.
+    /// Errors: BlockingIOError, TimeoutError; OSError with EMFILE, ENFILE after a shortage of 100
+    /// ms, and the connection stays in the queue.
+    /// Source: accept(2).
     #[pyo3(signature = (*, timeout=None))]
     fn accept(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Stream> {
         self.handle.wait(py, timeout, |listener, wait| listener.accept(wait)).map(Stream::of)
@@ -117,7 +126,8 @@ impl Listener {
         fileno(&self.handle)
     }
 
-    /// Closes the listener; again is fine. Who waits in accept wakes with ValueError; close waits for that, so that the address is free afterwards.
+    /// Closes the listener; again is fine. Who waits in accept wakes with ValueError; close waits
+    /// for that, so that the address is free afterwards.
     fn close(&self, py: Python<'_>) {
         self.handle.close_wholly(py);
     }

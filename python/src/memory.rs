@@ -8,36 +8,40 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use unipc::Wait;
-use unipc::memory::{self, Access, Advice, Flush, HugePages, Mapping, MemoryOptions, Seals};
+use unipc::memory::{self, Access, Flush, Mapping, MemoryOptions, Seals};
 
 use crate::atomic::{Atomic, Width};
 use crate::buffer::Buffer;
-use crate::error::{Raise, invalid};
+use crate::error::Raise;
 use crate::handle::{Handle, reduce};
+use crate::memory_options::{access, advice, huge, made, named, of_file, seals};
 use crate::stream::{adopt, new_bytes};
 use crate::sysv_memory::SysvMemoryStatus;
-use crate::wait::waiting;
 
-/// The same pages in several processes: raw bytes, which plain C programs share, mapped into this process.
+/// The same pages in several processes: raw bytes, which plain C programs share, mapped into
+/// this process.
 ///
-/// It has the buffer protocol: memoryview(memory), numpy.frombuffer(memory) and ctypes' from_buffer(memory) are views without a copy. The pages stay
-/// mapped while any view lives, also after close. What others write meanwhile is seen at once; order needs a Mutex or an Atomic.
+/// It has the buffer protocol: memoryview(memory), numpy.frombuffer(memory) and ctypes'
+/// from_buffer(memory) are views without a copy. The pages stay mapped while any view lives,
+/// also after close. What others write meanwhile is seen at once; order needs a Mutex or an
+/// Atomic.
 ///
-/// A memory costs a descriptor (an anonymous one: none) and a mapping; a mapping that a view was made of stays until this object has gone, also behind a
-/// resize, since some users of the buffer protocol keep the object and not the view. Children made by fork have the same pages; pickling a named one
-/// opens it by its name. `with` closes it.
+/// A memory costs a descriptor (an anonymous one: none) and a mapping; a mapping that a view
+/// was made of stays until this object has gone, also behind a resize, since some users of the
+/// buffer protocol keep the object and not the view. Children made by fork have the same pages;
+/// pickling a named one opens it by its name. `with` closes it.
 ///
-/// Who may write the object may make it smaller: through a view, and through read and write unless they are checked, an access behind its new end is then
-/// a fatal signal, SIGBUS.
+/// Who may write the object may make it smaller: through a view, and through read and write
+/// unless they are checked, an access behind its new end is then a fatal signal, SIGBUS.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Memory {
-    handle: Handle<memory::Memory>,
-    /// Every mapping that a view was made of. Locked under the interpreter's lock alone, and never over Python code.
+    pub(crate) handle: Handle<memory::Memory>,
+    /// Every mapping that a view was made of. Locked under the interpreter's lock alone, and never
+    /// over Python code.
     exported: Mutex<Vec<Arc<Mapping>>>,
     #[pyo3(get)]
     /// The name, of a named one.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     read_only: AtomicBool,
     #[pyo3(get)]
     /// Whether what is written is a private copy.
@@ -47,7 +51,7 @@ pub(crate) struct Memory {
     was_created: bool,
     #[pyo3(get)]
     /// Whether it was asked for whoever owns it.
-    any_owner: bool,
+    pub(crate) any_owner: bool,
     #[pyo3(get)]
     /// Whether read and write go through the kernel.
     checked: bool,
@@ -57,7 +61,7 @@ pub(crate) struct Memory {
 const LONG: usize = 1 << 16;
 
 impl Memory {
-    fn of(memory: memory::Memory, name: Option<String>) -> Memory {
+    pub(crate) fn of(memory: memory::Memory, name: Option<String>) -> Memory {
         let (access, was_created, checked) = (memory.mapping().access(), memory.was_created(), memory.is_checked());
         Memory {
             handle: Handle::new("memory", memory),
@@ -111,67 +115,18 @@ impl Memory {
     }
 }
 
-type OpenNamed = fn(&str, &MemoryOptions<'_>) -> unipc::Result<memory::Memory>;
-
-/// The constructors differ in the core's function alone.
-fn named(py: Python<'_>, name: String, patience: Option<f64>, options: MemoryOptions<'_>, open: OpenNamed) -> PyResult<Memory> {
-    let memory = made(py, patience, options, |options| open(&name, options))?;
-    Ok(Memory { name: Some(name), ..memory })
-}
-
-/// Of a path.
-fn of_file(py: Python<'_>, path: PathBuf, patience: Option<f64>, options: MemoryOptions<'_>, open: OpenNamed) -> PyResult<Memory> {
-    let path = path.into_os_string().into_string().map_err(|_| invalid("the path is not UTF-8"))?;
-    made(py, patience, options, |options| open(&path, options))
-}
-
-/// Makes or opens without the interpreter's lock.
-fn made(
-    py: Python<'_>,
-    patience: Option<f64>,
-    options: MemoryOptions<'_>,
-    make: impl FnOnce(&MemoryOptions<'_>) -> unipc::Result<memory::Memory> + Send,
-) -> PyResult<Memory> {
-    let (any_owner, temporary) = (options.any_owner, options.temporary);
-    let memory = waiting(py, patience, &|| true, |wait_for_creator: Wait<'_>| make(&MemoryOptions { wait_for_creator, ..options }))?;
-    let memory = Memory { any_owner, ..Memory::of(memory, None) };
-    if temporary {
-        memory.handle.remove_at_exit(py)?;
-    }
-    Ok(memory)
-}
-
-fn access(read_only: bool, copy_on_write: bool) -> PyResult<Access> {
-    match (read_only, copy_on_write) {
-        (false, false) => Ok(Access::ReadWrite),
-        (true, false) => Ok(Access::ReadOnly),
-        (false, true) => Ok(Access::CopyOnWrite),
-        (true, true) => Err(invalid("a memory is read_only or copy_on_write, not both")),
-    }
-}
-
-fn huge(huge_pages: Option<&str>) -> PyResult<HugePages> {
-    match huge_pages {
-        None => Ok(HugePages::No),
-        Some("try") => Ok(HugePages::Try),
-        Some("require") => Ok(HugePages::Require),
-        Some(_) => Err(invalid("huge_pages is None, \"try\" or \"require\"")),
-    }
-}
-
-fn seals(bits: u32) -> PyResult<Seals> {
-    Seals::from_bits(bits).ok_or_else(|| invalid("a seal that this version does not know"))
-}
-
 #[pymethods]
 impl Memory {
-    /// Creates POSIX shared memory of zero bytes, exclusively. It has its size, pages and permissions before it has its name.
+    /// Creates POSIX shared memory of zero bytes, exclusively. It has its size, pages and
+    /// permissions before it has its name.
     ///
-    /// name: at most 255 bytes; the leading slash is optional. size: bytes, at least 1. mode: the permissions, set whatever the umask says; 0 is
-    /// 0o600. group: by name or number. temporary removes the name when this handle is closed. unpublished gives the name later, by publish.
+    /// name: at most 255 bytes; the leading slash is optional. size: bytes, at least 1. mode: the
+    /// permissions, set whatever the umask says; 0 is 0o600. group: by name or number. temporary
+    /// removes the name when this handle is closed. unpublished gives the name later, by publish.
     /// sparse does not reserve the pages: a store into a full system is then a fatal signal.
-    /// Errors: FileExistsError; ValueError, OSError with EINVAL, ENAMETOOLONG; OSError with ENOSPC, ENOMEM: no room, and the text says how much is
-    /// left; PermissionError. Source: shm_open(3), shm_overview(7).
+    /// Errors: FileExistsError; ValueError, OSError with EINVAL, ENAMETOOLONG; OSError with ENOSPC,
+    /// ENOMEM: no room, and the text says how much is left; PermissionError.
+    /// Source: shm_open(3), shm_overview(7).
     #[staticmethod]
     #[pyo3(signature = (name, size, *, mode=0, group=None, temporary=false, unpublished=false, sparse=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -191,10 +146,13 @@ impl Memory {
 
     /// Opens POSIX shared memory that exists, and maps the whole of it.
     ///
-    /// size: the least that will do; 0 for any. copy_on_write: what is written is a private copy. any_owner accepts an object of a user other than oneself
-    /// and root. wait_for_creator: seconds to wait for another process to create it and give it its size, None for ever. checked: read and write go
-    /// through the kernel, so that an object which others shrink is WrongSize and no fatal signal.
-    /// Errors: FileNotFoundError; PermissionError; WrongKind; WrongSize if it is smaller, or has no size yet; OSError with ELOOP for a link.
+    /// size: the least that will do; 0 for any. copy_on_write: what is written is a private copy.
+    /// any_owner accepts an object of a user other than oneself and root. wait_for_creator: seconds
+    /// to wait for another process to create it and give it its size, None for ever. checked: read
+    /// and write go through the kernel, so that an object which others shrink is WrongSize and no
+    /// fatal signal.
+    /// Errors: FileNotFoundError; PermissionError; WrongKind; WrongSize if it is smaller, or has no
+    /// size yet; OSError with ELOOP for a link.
     #[staticmethod]
     #[pyo3(
         signature = (name, *, size=0, read_only=false, copy_on_write=false, any_owner=false, wait_for_creator=Some(0.0), checked=false),
@@ -215,7 +173,8 @@ impl Memory {
         named(py, name, wait_for_creator, options, memory::Memory::open)
     }
 
-    /// Opens the memory, or creates it if there is none; was_created tells. Arguments and errors as open and create.
+    /// Opens the memory, or creates it if there is none; was_created tells.
+    /// Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(
         signature = (name, size, *, mode=0, group=None, any_owner=false, temporary=false, sparse=false, wait_for_creator=Some(0.0)),
@@ -237,8 +196,9 @@ impl Memory {
         named(py, name, wait_for_creator, options, memory::Memory::open_or_create)
     }
 
-    /// Makes pages without a name, for children made by fork. prefault has every page at hand; pinned keeps the pages out of swap space; huge_pages:
-    /// "try" or "require". Source: mmap(2).
+    /// Makes pages without a name, for children made by fork. prefault has every page at hand;
+    /// pinned keeps the pages out of swap space; huge_pages: "try" or "require".
+    /// Source: mmap(2).
     #[staticmethod]
     #[pyo3(signature = (size, *, prefault=false, pinned=false, huge_pages=None))]
     fn anonymous(py: Python<'_>, size: usize, prefault: bool, pinned: bool, huge_pages: Option<&str>) -> PyResult<Memory> {
@@ -246,10 +206,12 @@ impl Memory {
         made(py, Some(0.0), options, memory::Memory::anonymous_with)
     }
 
-    /// Creates a file of zero bytes, exclusively, and maps it. It has its size, its blocks and its permissions before it has its name.
+    /// Creates a file of zero bytes, exclusively, and maps it. It has its size, its blocks and its
+    /// permissions before it has its name.
     ///
-    /// Arguments and errors as create. read and write of a file go through the kernel: a file that another process shortens is WrongSize; through a view
-    /// it is a fatal signal. Source: mmap(2).
+    /// Arguments and errors as create. read and write of a file go through the kernel: a file that
+    /// another process shortens is WrongSize; through a view it is a fatal signal.
+    /// Source: mmap(2).
     #[staticmethod]
     #[pyo3(signature = (path, size, *, mode=0, group=None, temporary=false, unpublished=false, sparse=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -267,9 +229,12 @@ impl Memory {
         of_file(py, path, Some(0.0), options, memory::Memory::create_file)
     }
 
-    /// Opens a file and maps it, or length bytes of it from offset, a multiple of the page size; a length of 0 is all to the end.
+    /// Opens a file and maps it, or length bytes of it from offset, a multiple of the page size; a
+    /// length of 0 is all to the end.
     ///
-    /// Other arguments as open. Errors: as open; ValueError, OSError with EINVAL for an offset between two pages. Source: mmap(2).
+    /// Other arguments as open.
+    /// Errors: as open; ValueError, OSError with EINVAL for an offset between two pages.
+    /// Source: mmap(2).
     #[staticmethod]
     #[pyo3(
         signature = (
@@ -294,7 +259,8 @@ impl Memory {
         of_file(py, path, wait_for_creator, options, memory::Memory::open_file)
     }
 
-    /// Opens a file and maps it, or creates it if there is none; was_created tells. Arguments and errors as open_file and create_file.
+    /// Opens a file and maps it, or creates it if there is none; was_created tells.
+    /// Arguments and errors as open_file and create_file.
     #[staticmethod]
     #[pyo3(
         signature = (path, size, *, mode=0, group=None, any_owner=false, temporary=false, sparse=false, wait_for_creator=Some(0.0)),
@@ -318,9 +284,11 @@ impl Memory {
 
     /// Makes memory known by its descriptor, which can be sealed. name only shows in /proc.
     ///
-    /// size: bytes, at least 1. mode, group, sparse: as create. prefault has every page at hand; pinned keeps the pages out of swap space; huge_pages: "try"
-    /// (page_size tells what came of it) or "require". executable leaves out the seal against being executed. checked: as open.
-    /// Errors: ValueError, OSError with ENOMEM, EINVAL, ENAMETOOLONG; PermissionError for a group of others; Unavailable for huge pages that there are not.
+    /// size: bytes, at least 1. mode, group, sparse: as create. prefault has every page at hand;
+    /// pinned keeps the pages out of swap space; huge_pages: "try" (page_size tells what came of
+    /// it) or "require". executable leaves out the seal against being executed. checked: as open.
+    /// Errors: ValueError, OSError with ENOMEM, EINVAL, ENAMETOOLONG; PermissionError for a group
+    /// of others; Unavailable for huge pages that there are not.
     /// Source: memfd_create(2).
     #[staticmethod]
     #[pyo3(signature = (
@@ -345,10 +313,13 @@ impl Memory {
         made(py, Some(0.0), options, |options| memory::Memory::memfd(name, options))
     }
 
-    /// Creates System V shared memory of zero bytes, exclusively. key is not 0; sysv_key makes one of a path. temporary removes it when this handle is
-    /// closed; it goes with the last attachment.
+    /// Creates System V shared memory of zero bytes, exclusively. key is not 0; sysv_key makes one
+    /// of a path. temporary removes it when this handle is closed; it goes with the last
+    /// attachment.
     ///
-    /// Errors: FileExistsError; OSError with ENOSPC, ENOMEM, EINVAL: no room, and the text has the kernel's limits. Source: shmget(2), shmat(2).
+    /// Errors: FileExistsError; OSError with ENOSPC, ENOMEM, EINVAL: no room, and the text has the
+    /// kernel's limits.
+    /// Source: shmget(2), shmat(2).
     #[staticmethod]
     #[pyo3(signature = (key, size, *, mode=0, group=None, temporary=false, sparse=false, huge_pages=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -366,8 +337,9 @@ impl Memory {
         made(py, Some(0.0), options, |options| memory::Memory::create_sysv(key, options))
     }
 
-    /// Creates System V shared memory without a key, for children and for those who are told sysv_status().id. With temporary it is removed at once, and
-    /// its pages go with the last process, however that ends.
+    /// Creates System V shared memory without a key, for children and for those who are told
+    /// sysv_status().id. With temporary it is removed at once, and its pages go with the last
+    /// process, however that ends.
     #[staticmethod]
     #[pyo3(signature = (size, *, mode=0, group=None, temporary=false, sparse=false))]
     fn create_private_sysv(
@@ -400,7 +372,8 @@ impl Memory {
         made(py, wait_for_creator, options, |options| memory::Memory::open_sysv(key, options))
     }
 
-    /// Attaches to System V shared memory by the kernel's number, also to one that is removed and still attached somewhere.
+    /// Attaches to System V shared memory by the kernel's number, also to one that is removed and
+    /// still attached somewhere.
     #[staticmethod]
     #[pyo3(signature = (id, *, size=0, read_only=false, any_owner=false))]
     fn open_sysv_id(py: Python<'_>, id: i32, size: usize, read_only: bool, any_owner: bool) -> PyResult<Memory> {
@@ -430,32 +403,37 @@ impl Memory {
         made(py, wait_for_creator, options, |options| memory::Memory::open_or_create_sysv(key, options))
     }
 
-    /// Removes the System V memory of a key: the key is free at once, the pages go with the last process that is attached. Errors: FileNotFoundError;
-    /// PermissionError.
+    /// Removes the System V memory of a key: the key is free at once, the pages go with the last
+    /// process that is attached.
+    /// Errors: FileNotFoundError; PermissionError.
     #[staticmethod]
     fn unlink_sysv(py: Python<'_>, key: i32) -> PyResult<()> {
         py.detach(|| memory::Memory::remove_key_sysv(key)).raise(py)
     }
 
-    /// Removes this System V memory, as unlink_sysv. Errors: OSError with EOPNOTSUPP for other memory.
+    /// Removes this System V memory, as unlink_sysv.
+    /// Errors: OSError with EOPNOTSUPP for other memory.
     fn remove_sysv(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.long(py, memory::Memory::remove_sysv)
     }
 
-    /// What the kernel knows about this System V memory. Errors: PermissionError; OSError with EOPNOTSUPP for other memory.
+    /// What the kernel knows about this System V memory.
+    /// Errors: PermissionError; OSError with EOPNOTSUPP for other memory.
     fn sysv_status(&self, py: Python<'_>) -> PyResult<SysvMemoryStatus> {
         self.handle.with(py, memory::Memory::status_sysv).map(SysvMemoryStatus::of)
     }
 
-    /// Removes a name. Who has the memory mapped goes on using it. Errors: FileNotFoundError; PermissionError. Source: shm_unlink(3).
+    /// Removes a name. Who has the memory mapped goes on using it.
+    /// Errors: FileNotFoundError; PermissionError. Source: shm_unlink(3).
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
         py.detach(|| memory::Memory::unlink(name)).raise(py)
     }
 
-    /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The descriptor is the memory's from now on, unless this
-    /// fails. size: the least that will do. require_seals: the seals that it must have (PermissionError); from a stranger SEAL_SHRINK at least, or each
-    /// access may be a fatal signal. offset, length: as open_file. checked: as open.
+    /// Maps an object by a descriptor from elsewhere: a memfd, a file, something received. The
+    /// descriptor is the memory's from now on, unless this fails. size: the least that will do.
+    /// require_seals: the seals that it must have (PermissionError); from a stranger SEAL_SHRINK at
+    /// least, or each access may be a fatal signal. offset, length: as open_file. checked: as open.
     /// Errors: OSError with EBADF; WrongKind; WrongSize; PermissionError.
     #[staticmethod]
     #[pyo3(signature = (fd, *, size=0, read_only=false, copy_on_write=false, require_seals=0, offset=0, length=0, checked=false))]
@@ -496,9 +474,11 @@ impl Memory {
     #[classattr]
     const SEAL_EXEC: u32 = 32;
 
-    /// Adds seals to a memfd, for good. SEAL_WRITE makes this handle a read-only one, and is refused once a view of it was made.
+    /// Adds seals to a memfd, for good. SEAL_WRITE makes this handle a read-only one, and is
+    /// refused once a view of it was made.
     ///
-    /// Errors: PermissionError: sealed against seals; OSError with EBUSY: mapped for writing somewhere, EINVAL: no memfd.
+    /// Errors: PermissionError: sealed against seals; OSError with EBUSY: mapped for writing
+    /// somewhere, EINVAL: no memfd.
     fn seal(&self, py: Python<'_>, seals: u32) -> PyResult<()> {
         let seals = self::seals(seals)?;
         let access = self.handle.change(py, |memory| memory.seal(seals).map(|()| memory.mapping().access()))?;
@@ -506,44 +486,46 @@ impl Memory {
         Ok(())
     }
 
-    /// What it is sealed against: SEAL_*, or-ed. Errors: OSError with EINVAL for what cannot be sealed.
+    /// What it is sealed against: SEAL_*, or-ed.
+    /// Errors: OSError with EINVAL for what cannot be sealed.
     fn seals(&self, py: Python<'_>) -> PyResult<u32> {
         self.handle.with(py, |memory| memory.seals().map(Seals::bits))
     }
 
-    /// A new descriptor of the same object that can only read, for handing out; the caller closes it.
+    /// A new descriptor of the same object that can only read, for handing out; the caller closes
+    /// it.
     fn read_only_fd(&self, py: Python<'_>) -> PyResult<i32> {
         self.handle.with(py, |memory| memory.read_only_descriptor().map(IntoRawFd::into_raw_fd))
     }
 
-    /// Writes what was stored in a range of a file to the disk, and waits for it; a size of 0 is all to the end. Other processes see it without.
+    /// Writes what was stored in a range of a file to the disk, and waits for it; a size of 0 is
+    /// all to the end. Other processes see it without.
     ///
-    /// Errors: OSError with EIO, EINVAL, EBUSY (invalidate of pinned pages), EOPNOTSUPP (a private copy). Source: msync(2).
+    /// Errors: OSError with EIO, EINVAL, EBUSY (invalidate of pinned pages), EOPNOTSUPP (a private
+    /// copy).
+    /// Source: msync(2).
     #[pyo3(signature = (offset=0, size=0, *, wait=true, invalidate=false))]
     fn flush(&self, py: Python<'_>, offset: usize, size: usize, wait: bool, invalidate: bool) -> PyResult<()> {
         self.handle.long(py, |memory| memory.flush(offset, size, Flush { no_wait: !wait, invalidate }))
     }
 
-    /// Tells the kernel how a range will be used: "normal", "random", "sequential", "will need" or "don't need". Source: madvise(2).
+    /// Tells the kernel how a range will be used: "normal", "random", "sequential", "will need" or
+    /// "don't need".
+    /// Source: madvise(2).
     #[pyo3(signature = (advice, offset=0, size=0))]
     fn advise(&self, py: Python<'_>, advice: &str, offset: usize, size: usize) -> PyResult<()> {
-        let advice = match advice {
-            "normal" => Advice::Normal,
-            "random" => Advice::Random,
-            "sequential" => Advice::Sequential,
-            "will need" => Advice::WillNeed,
-            "don't need" => Advice::DontNeed,
-            _ => return Err(invalid("advice is \"normal\", \"random\", \"sequential\", \"will need\" or \"don't need\"")),
-        };
+        let advice = self::advice(advice)?;
         self.handle.long(py, |memory| memory.advise(offset, size, advice))
     }
 
-    /// Has every page at hand, so that no later use of one waits for the kernel. Errors: WrongSize if it was shrunk; OSError with ENOMEM.
+    /// Has every page at hand, so that no later use of one waits for the kernel.
+    /// Errors: WrongSize if it was shrunk; OSError with ENOMEM.
     fn prefault(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.long(py, |memory| memory.prefault())
     }
 
-    /// Keeps the pages in memory, never in swap space. Errors: OSError with ENOMEM, EPERM and the value of RLIMIT_MEMLOCK. Source: mlock(2).
+    /// Keeps the pages in memory, never in swap space.
+    /// Errors: OSError with ENOMEM, EPERM and the value of RLIMIT_MEMLOCK. Source: mlock(2).
     fn pin(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.change(py, memory::Memory::pin)
     }
@@ -553,7 +535,8 @@ impl Memory {
         self.handle.change(py, memory::Memory::unpin)
     }
 
-    /// The size of the pages that the mapping got: what became of huge_pages="try". It reads /proc/self/smaps.
+    /// The size of the pages that the mapping got: what became of huge_pages="try". It reads
+    /// /proc/self/smaps.
     #[getter]
     fn page_size(&self, py: Python<'_>) -> PyResult<usize> {
         self.handle.long(py, memory::Memory::page_size)
@@ -571,8 +554,8 @@ impl Memory {
         self.handle.with(py, |memory| Ok(memory.part()))
     }
 
-    /// Gives the descriptor to the caller, who closes it; the memory is closed, and its name stays. Errors: OSError with EOPNOTSUPP for an anonymous
-    /// one.
+    /// Gives the descriptor to the caller, who closes it; the memory is closed, and its name stays.
+    /// Errors: OSError with EOPNOTSUPP for an anonymous one.
     fn into_fd(&self, py: Python<'_>) -> PyResult<i32> {
         // What has none stays open.
         self.handle.with(py, |memory| memory.descriptor("release memory").map(drop))?;
@@ -581,14 +564,17 @@ impl Memory {
         Ok(released.map_err(|refused| refused.1).raise(py)?.into_raw_fd())
     }
 
-    /// Gives an unpublished memory its name, exclusively: after FileExistsError it can be tried again.
+    /// Gives an unpublished memory its name, exclusively: after FileExistsError it can be tried
+    /// again.
     fn publish(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.change(py, memory::Memory::publish)
     }
 
-    /// Changes the size of the object. Views from before stay valid and keep their size; behind the end of a shrunk object lies a fatal signal.
+    /// Changes the size of the object. Views from before stay valid and keep their size; behind the
+    /// end of a shrunk object lies a fatal signal.
     ///
-    /// Errors, after which nothing has changed: OSError with ENOSPC, ENOMEM, EOPNOTSUPP for anonymous memory; PermissionError.
+    /// Errors, after which nothing has changed: OSError with ENOSPC, ENOMEM, EOPNOTSUPP for
+    /// anonymous memory; PermissionError.
     fn resize(&self, py: Python<'_>, size: usize) -> PyResult<()> {
         self.remap(py, |memory| memory.resize(size))
     }
@@ -598,7 +584,9 @@ impl Memory {
         self.remap(py, memory::Memory::refresh)
     }
 
-    /// Copies bytes out. Errors: OSError with EINVAL beyond the size; WrongSize if reads are checked, and the object has been made smaller.
+    /// Copies bytes out.
+    /// Errors: OSError with EINVAL beyond the size; WrongSize if reads are checked, and the object
+    /// has been made smaller.
     fn read<'py>(&self, py: Python<'py>, offset: usize, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         // Beyond the size nothing is worth the memory.
         let size = size.min(self.size(py)?.saturating_add(1));
@@ -613,44 +601,53 @@ impl Memory {
         self.copy(py, buffer.len(), |memory| memory.read(offset, buffer.bytes_mut()))
     }
 
-    /// Copies bytes in. Errors: OSError with EINVAL beyond the size; PermissionError for a read-only handle; WrongSize as read.
+    /// Copies bytes in.
+    /// Errors: OSError with EINVAL beyond the size; PermissionError for a read-only handle;
+    /// WrongSize as read.
     fn write(&self, py: Python<'_>, offset: usize, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
         self.copy(py, data.len(), |memory| memory.write(offset, data.bytes()))
     }
 
-    /// The 32-bit word at a multiple of 4 bytes as an atomic, without a sign. Errors: OSError with EINVAL.
+    /// The 32-bit word at a multiple of 4 bytes as an atomic, without a sign.
+    /// Errors: OSError with EINVAL.
     fn atomic_u32(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
         self.atomic(py, offset, Width::U32)
     }
 
-    /// The 32-bit word at a multiple of 4 bytes as an atomic, with a sign. Errors: OSError with EINVAL.
+    /// The 32-bit word at a multiple of 4 bytes as an atomic, with a sign.
+    /// Errors: OSError with EINVAL.
     fn atomic_i32(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
         self.atomic(py, offset, Width::I32)
     }
 
-    /// The 64-bit word at a multiple of 8 bytes as an atomic, without a sign. Errors: OSError with EINVAL.
+    /// The 64-bit word at a multiple of 8 bytes as an atomic, without a sign.
+    /// Errors: OSError with EINVAL.
     fn atomic_u64(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
         self.atomic(py, offset, Width::U64)
     }
 
-    /// The 64-bit word at a multiple of 8 bytes as an atomic, with a sign. Errors: OSError with EINVAL.
+    /// The 64-bit word at a multiple of 8 bytes as an atomic, with a sign.
+    /// Errors: OSError with EINVAL.
     fn atomic_i64(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
         self.atomic(py, offset, Width::I64)
     }
 
-    /// How many bytes are mapped: the size that the object had when it was opened, resized or refreshed by this handle.
+    /// How many bytes are mapped: the size that the object had when it was opened, resized or
+    /// refreshed by this handle.
     #[getter]
     fn size(&self, py: Python<'_>) -> PyResult<usize> {
         self.handle.with(py, |memory| Ok(memory.size()))
     }
 
-    /// The descriptor, which stays the memory's. Errors: OSError with EOPNOTSUPP for an anonymous one.
+    /// The descriptor, which stays the memory's.
+    /// Errors: OSError with EOPNOTSUPP for an anonymous one.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
         self.handle.with(py, |memory| memory.descriptor("get descriptor of memory").map(|descriptor| descriptor.as_raw_fd()))
     }
 
-    /// Closes the memory; again is fine. The pages stay mapped while a view of them, or what was made of one, lives.
+    /// Closes the memory; again is fine. The pages stay mapped while a view of them, or what was
+    /// made of one, lives.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.handle.close());
     }

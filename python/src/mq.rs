@@ -17,11 +17,13 @@ use crate::wait::waiting;
 /// Messages up to this many bytes, which is the system's own choice, pass through the stack.
 const SMALL: usize = 8192;
 
-/// A POSIX message queue: a bounded number of messages of a bounded size, the highest priority first, the oldest first within one. What plain C programs
-/// open with mq_open.
+/// A POSIX message queue: a bounded number of messages of a bounded size, the highest priority
+/// first, the oldest first within one. What plain C programs open with mq_open.
 ///
-/// A message outlives its sender; the queue stays until it is unlinked or the machine restarts. It costs a descriptor and works in children made by
-/// fork; pickling opens it by its name, or takes the descriptor along. `with` closes it. Source: mq_overview(7).
+/// A message outlives its sender; the queue stays until it is unlinked or the machine restarts.
+/// It costs a descriptor and works in children made by fork; pickling opens it by its name, or
+/// takes the descriptor along. `with` closes it.
+/// Source: mq_overview(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Mq {
     handle: Handle<message::Mq>,
@@ -85,11 +87,15 @@ impl Mq {
 impl Mq {
     /// Creates a queue, exclusively.
     ///
-    /// name: at most 255 bytes; the leading slash is optional. capacity: how many messages it holds; 0 is the system's choice, mostly 10. largest: the
-    /// largest message in bytes; 0 is the system's choice, mostly 8192. mode: the permissions, set whatever the umask says; 0 is 0o600. group: by
-    /// name or number. access: "both", "receive" or "send". temporary removes the name when this handle is closed.
-    /// Errors: FileExistsError; OSError with EINVAL: sizes beyond the system's limits; with EMFILE: RLIMIT_MSGQUEUE has no room for it, or no
-    /// descriptor is left; with ENOSPC: too many queues; with ENAMETOOLONG; PermissionError. The text names the limit. Source: mq_open(3).
+    /// name: at most 255 bytes; the leading slash is optional. capacity: how many messages it
+    /// holds; 0 is the system's choice, mostly 10. largest: the largest message in bytes; 0 is the
+    /// system's choice, mostly 8192. mode: the permissions, set whatever the umask says; 0 is
+    /// 0o600. group: by name or number. access: "both", "receive" or "send". temporary removes the
+    /// name when this handle is closed.
+    /// Errors: FileExistsError; OSError with EINVAL: sizes beyond the system's limits; with EMFILE:
+    /// RLIMIT_MSGQUEUE has no room for it, or no descriptor is left; with ENOSPC: too many queues;
+    /// with ENAMETOOLONG; PermissionError. The text names the limit.
+    /// Source: mq_open(3).
     #[staticmethod]
     #[pyo3(signature = (name, *, capacity=0, largest=0, mode=0, group=None, access="both", temporary=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -109,8 +115,9 @@ impl Mq {
 
     /// Opens a queue that exists.
     ///
-    /// largest: the least that will do; 0 for any. any_owner accepts a queue of a user other than oneself and root. wait_for_creator: seconds, None for
-    /// ever. Errors: FileNotFoundError; PermissionError; WrongSize if its messages are smaller.
+    /// largest: the least that will do; 0 for any. any_owner accepts a queue of a user other than
+    /// oneself and root. wait_for_creator: seconds, None for ever.
+    /// Errors: FileNotFoundError; PermissionError; WrongSize if its messages are smaller.
     #[staticmethod]
     #[pyo3(
         signature = (name, *, largest=0, access="both", any_owner=false, wait_for_creator=Some(0.0)),
@@ -121,8 +128,9 @@ impl Mq {
         named(py, name, wait_for_creator, options, message::Mq::open)
     }
 
-    /// Opens a queue, or creates it if there is none: the capacity counts only for the one who creates. There is no creator to
-    /// wait for: a queue comes whole. Arguments and errors as open and create.
+    /// Opens a queue, or creates it if there is none: the capacity counts only for the one who
+    /// creates. There is no creator to wait for: a queue comes whole.
+    /// Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(signature = (name, *, capacity=0, largest=0, mode=0, group=None, access="both", any_owner=false, temporary=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -142,13 +150,15 @@ impl Mq {
         named(py, name, Some(0.0), options, message::Mq::open_or_create)
     }
 
-    /// Removes the name. Who has the queue open goes on using it. Errors: FileNotFoundError; PermissionError. Source: mq_unlink(3).
+    /// Removes the name. Who has the queue open goes on using it.
+    /// Errors: FileNotFoundError; PermissionError. Source: mq_unlink(3).
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
         py.detach(|| message::Mq::unlink(name)).raise(py)
     }
 
-    /// Takes over the descriptor of a queue. One that is refused stays the caller's. Errors: OSError with EBADF; WrongKind.
+    /// Takes over the descriptor of a queue. One that is refused stays the caller's.
+    /// Errors: OSError with EBADF; WrongKind.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: i32) -> PyResult<Mq> {
         adopt(py, fd, message::Mq::from_descriptor).map(|queue| Mq::of(queue, None, MqAccess::Both))
@@ -161,8 +171,10 @@ impl Mq {
 
     /// Sends a message, of a priority up to 32767; the highest is received first.
     ///
-    /// Errors: OSError with EMSGSIZE above the queue's limit, with EINVAL for a priority that there is not, with EBADF on one opened for receiving;
-    /// BlockingIOError, TimeoutError while it is full. Source: mq_send(3).
+    /// Errors: OSError with EMSGSIZE above the queue's limit, with EINVAL for a priority that there
+    /// is not, with EBADF on one opened for receiving; BlockingIOError, TimeoutError while it is
+    /// full.
+    /// Source: mq_send(3).
     #[pyo3(signature = (message, priority=0, *, timeout=None))]
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>, priority: u32, timeout: Option<f64>) -> PyResult<()> {
         let message = Buffer::readable(message)?;
@@ -171,7 +183,9 @@ impl Mq {
 
     /// Receives the oldest message of the highest priority.
     ///
-    /// Errors: OSError with EBADF on one opened for sending; BlockingIOError, TimeoutError while it is empty. Source: mq_receive(3).
+    /// Errors: OSError with EBADF on one opened for sending; BlockingIOError, TimeoutError while it
+    /// is empty.
+    /// Source: mq_receive(3).
     #[pyo3(signature = (*, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         self.received(py, timeout, |data, _| Ok(PyBytes::new(py, data)))
@@ -183,7 +197,8 @@ impl Mq {
         self.received(py, timeout, |data, info| Message::of(py, data, info))
     }
 
-    /// Receives a message into a buffer, and gives its length. Errors as receive; OSError with EMSGSIZE for a buffer smaller than largest: the message
+    /// Receives a message into a buffer, and gives its length.
+    /// Errors as receive; OSError with EMSGSIZE for a buffer smaller than largest: the message
     /// stays.
     #[pyo3(signature = (buffer, *, timeout=None))]
     fn receive_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<usize> {
@@ -196,10 +211,12 @@ impl Mq {
         Ok(self.handle.share()?.attributes().raise(py)?.queued)
     }
 
-    /// Asks for a signal when a message comes into the empty queue and nobody waits in a receive. Once: ask again, and then empty the queue. Only one
-    /// process can be told, and closing any handle of the queue ends it; fileno is there for event loops, and has no such limits.
+    /// Asks for a signal when a message comes into the empty queue and nobody waits in a receive.
+    /// Once: ask again, and then empty the queue. Only one process can be told, and closing any
+    /// handle of the queue ends it; fileno is there for event loops, and has no such limits.
     ///
-    /// Errors: OSError with EBUSY if somebody is told already, with EINVAL for what is no signal. Source: mq_notify(3).
+    /// Errors: OSError with EBUSY if somebody is told already, with EINVAL for what is no signal.
+    /// Source: mq_notify(3).
     #[pyo3(signature = (signal, value=0))]
     fn notify_signal(&self, py: Python<'_>, signal: i32, value: isize) -> PyResult<()> {
         self.handle.share()?.notify_signal(signal, value).raise(py)
@@ -220,7 +237,8 @@ impl Mq {
         }
     }
 
-    /// The descriptor, which stays the queue's: readable while there is a message, writable while there is room.
+    /// The descriptor, which stays the queue's: readable while there is a message, writable while
+    /// there is room.
     fn fileno(&self) -> PyResult<i32> {
         fileno(&self.handle)
     }

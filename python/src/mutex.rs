@@ -10,9 +10,11 @@ use crate::in_place::{InPlace, acquire, guard, tried};
 
 /// A mutex at a place in shared memory, whose holder may die. Zero bytes are an unlocked mutex.
 ///
-/// `with mutex:` locks; lock with a timeout and lock_recover give a Guard for a with statement. It is owned by a thread: only the thread that locked
-/// it can unlock it. 128 bytes at a multiple of 8; only processes of one pid namespace and one C library can share it, others get Incompatible. It
-/// keeps the memory mapped. It trusts everyone who can write the page: the C library has its list of the locks that are held in there, and follows it.
+/// `with mutex:` locks; lock with a timeout and lock_recover give a Guard for a with statement.
+/// It is owned by a thread: only the thread that locked it can unlock it. 128 bytes at a
+/// multiple of 8; only processes of one pid namespace and one C library can share it, others
+/// get Incompatible. It keeps the memory mapped. It trusts everyone who can write the page: the
+/// C library has its list of the locks that are held in there, and follows it.
 /// Source: pthread_mutexattr_setrobust(3).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Mutex(InPlace);
@@ -30,17 +32,20 @@ impl Mutex {
     #[classattr]
     const SIZE: usize = size_of::<sync::Mutex>();
 
-    /// The mutex at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over one. Errors: ValueError for a place that is not
-    /// inside or not aligned.
+    /// The mutex at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over
+    /// one.
+    /// Errors: ValueError for a place that is not inside or not aligned.
     #[staticmethod]
     #[pyo3(signature = (source, offset=0))]
     fn from_buffer(source: &Bound<'_, PyAny>, offset: usize) -> PyResult<Mutex> {
         InPlace::new::<sync::Mutex>(source, offset).map(Mutex)
     }
 
-    /// Makes the mutex anew, unlocked, whatever bytes stood there; zero bytes need no init. Nobody may use it meanwhile.
+    /// Makes the mutex anew, unlocked, whatever bytes stood there; zero bytes need no init. Nobody
+    /// may use it meanwhile.
     ///
-    /// kind: "plain": the holder who locks again waits for itself; "recursive": holds it once more; "error_checking": OSError with EDEADLK.
+    /// kind: "plain": the holder who locks again waits for itself; "recursive": holds it once more;
+    /// "error_checking": OSError with EDEADLK.
     #[pyo3(signature = (kind="plain"))]
     fn init(&self, py: Python<'_>, kind: &str) -> PyResult<()> {
         let kind = match kind {
@@ -53,8 +58,10 @@ impl Mutex {
         unsafe { sync::Mutex::init(self.0.place(), kind) }.raise(py)
     }
 
-    /// Locks. Errors: OSError with EOWNERDEAD if a holder died and nobody has repaired since, and then it is not held; BlockingIOError,
-    /// TimeoutError; OSError with EDEADLK for the holder of an error-checking one; Incompatible.
+    /// Locks.
+    /// Errors: OSError with EOWNERDEAD if a holder died and nobody has repaired since, and then it
+    /// is not held; BlockingIOError, TimeoutError; OSError with EDEADLK for the holder of an
+    /// error-checking one; Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn lock(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Guard> {
         let mutex = slf.get().object();
@@ -67,7 +74,8 @@ impl Mutex {
         tried(py, self.object().lock_raw(Wait::NEVER))
     }
 
-    /// Locks also when the last holder died; the guard's needs_repair tells. Errors as lock, but EOWNERDEAD.
+    /// Locks also when the last holder died; the guard's needs_repair tells.
+    /// Errors as lock, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn lock_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Guard> {
         let mutex = slf.get().object();
@@ -80,7 +88,8 @@ impl Mutex {
         self.object().mark_consistent().raise(py)
     }
 
-    /// Unlocks. A need for repair that was not met stays. Errors: PermissionError unless the calling thread holds the mutex.
+    /// Unlocks. A need for repair that was not met stays.
+    /// Errors: PermissionError unless the calling thread holds the mutex.
     fn unlock(&self, py: Python<'_>) -> PyResult<()> {
         self.object().unlock().raise(py)
     }

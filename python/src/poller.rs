@@ -67,7 +67,8 @@ impl std::os::fd::AsFd for Inner {
     }
 }
 
-/// Something that has happened to a source of a Poller. The properties say what: hang_up, peer_closed and error are told unasked.
+/// Something that has happened to a source of a Poller. The properties say what: hang_up,
+/// peer_closed and error are told unasked.
 #[pyclass(frozen, module = "unipc")]
 pub(crate) struct PollerEvent {
     #[pyo3(get)]
@@ -128,7 +129,8 @@ impl PollerEvent {
     }
 }
 
-/// What Poller.wait gives: an iterator over events. Each is looked at when it is asked for: one whose source was removed meanwhile is left out.
+/// What Poller.wait gives: an iterator over events. Each is looked at when it is asked for: one
+/// whose source was removed meanwhile is left out.
 #[pyclass(frozen, module = "unipc")]
 pub(crate) struct PollerEvents {
     poller: Py<Poller>,
@@ -208,11 +210,14 @@ pub(crate) fn number_of(object: &Bound<'_, PyAny>) -> PyResult<i32> {
     if number < 0 { Err(PyErr::fetch(object.py())) } else { Ok(number) }
 }
 
-/// One wait over many: over everything that has a fileno(), and over what has none and is asked, without anything being taken: a SysvQueue, a PosixSemaphore, a
-/// Semaphore, and by its number a System V semaphore. These are asked from every 50 microseconds to every 10 milliseconds; take from them without waiting.
+/// One wait over many: over everything that has a fileno(), and over what has none and is
+/// asked, without anything being taken: a SysvQueue, a PosixSemaphore, a Semaphore, and by its
+/// number a System V semaphore. These are asked from every 50 microseconds to every 10
+/// milliseconds; take from them without waiting.
 ///
-/// Remove a source before closing it. It costs two descriptors. Any thread may use it at any time; a child made by fork gets Forked, and makes its own.
-/// `with` closes it. Errors: OSError with EMFILE, ENFILE. Source: epoll(7).
+/// Remove a source before closing it. It costs two descriptors. Any thread may use it at any
+/// time; a child made by fork gets Forked, and makes its own. `with` closes it.
+/// Errors: OSError with EMFILE, ENFILE. Source: epoll(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Poller {
     handle: Handle<Inner>,
@@ -226,11 +231,15 @@ impl Poller {
         Ok(Poller { handle: Handle::new("poller", Inner { poller, tokens: Mutex::default() }) })
     }
 
-    /// Watches an object: an int, something with fileno(), a SysvQueue, a PosixSemaphore, a Semaphore. Gives the source, a number to modify and remove it by.
+    /// Watches an object: an int, something with fileno(), a SysvQueue, a PosixSemaphore, a
+    /// Semaphore. Gives the source, a number to modify and remove it by.
     ///
-    /// token: comes back with every event; the object itself, if it is not given. readable, writable, priority: what for; hang-ups and errors are told in any case.
-    /// edge: told when it becomes so, not as long as it is so. one_shot: told once, until modify. type: of a queue, as in receive. Regular files always are ready.
-    /// Errors: FileExistsError if it is registered; OSError with EBADF, ENOSPC (fs.epoll.max_user_watches); PermissionError: no right to look; Forked.
+    /// token: comes back with every event; the object itself, if it is not given. readable,
+    /// writable, priority: what for; hang-ups and errors are told in any case. edge: told when it
+    /// becomes so, not as long as it is so. one_shot: told once, until modify. type: of a queue, as
+    /// in receive. Regular files always are ready.
+    /// Errors: FileExistsError if it is registered; OSError with EBADF, ENOSPC
+    /// (fs.epoll.max_user_watches); PermissionError: no right to look; Forked.
     #[pyo3(signature = (source, token=None, *, readable=true, writable=false, priority=false, edge=false, one_shot=false, r#type=0))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn add(
@@ -257,9 +266,11 @@ impl Poller {
         })
     }
 
-    /// Watches one semaphore of a System V set: readable while its value is at least units; of 0 units, while it is 0.
+    /// Watches one semaphore of a System V set: readable while its value is at least units; of 0
+    /// units, while it is 0.
     ///
-    /// semaphores: a SysvSemaphores, or the number of a set as ipcs -s shows it. index: which of the set. token, edge, one_shot: as add.
+    /// semaphores: a SysvSemaphores, or the number of a set as ipcs -s shows it. index: which of
+    /// the set. token, edge, one_shot: as add.
     /// Errors: PermissionError: no right to read; OSError with EINVAL, EIDRM; Forked.
     #[pyo3(signature = (semaphores, index=0, token=None, *, units=1, edge=false, one_shot=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
@@ -286,8 +297,9 @@ impl Poller {
         self.handle.long(py, |inner| inner.add(token, |poller, number| poller.add_probe(probe, interest, number)))
     }
 
-    /// Watches a source for something else; one that is told once is armed again. Errors: FileNotFoundError: no such source; OSError with EBADF: it was
-    /// closed before it was removed; Forked.
+    /// Watches a source for something else; one that is told once is armed again.
+    /// Errors: FileNotFoundError: no such source; OSError with EBADF: it was closed before it was
+    /// removed; Forked.
     #[pyo3(signature = (source, *, readable=true, writable=false, priority=false, edge=false, one_shot=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn modify(
@@ -304,13 +316,15 @@ impl Poller {
         self.handle.long(py, |inner| inner.poller.modify(Source::from_bits(source), interest))
     }
 
-    /// Watches a source no more: no event of it is given once this has returned, also none that an earlier wait has found. Errors: FileNotFoundError: no
-    /// such source; Forked.
+    /// Watches a source no more: no event of it is given once this has returned, also none that an
+    /// earlier wait has found.
+    /// Errors: FileNotFoundError: no such source; Forked.
     fn remove(&self, py: Python<'_>, source: u64) -> PyResult<()> {
         self.handle.long(py, |inner| inner.remove(source)).map(drop)
     }
 
-    /// Waits until something happens; gives an iterator over the events, at most maximum. Of more sources that are ready all are told in turn.
+    /// Waits until something happens; gives an iterator over the events, at most maximum. Of more
+    /// sources that are ready all are told in turn.
     /// Errors: BlockingIOError, TimeoutError: nothing has happened; Forked.
     #[pyo3(signature = (*, maximum=64, timeout=None))]
     fn wait(slf: Bound<'_, Self>, maximum: usize, timeout: Option<f64>) -> PyResult<PollerEvents> {
@@ -322,17 +336,21 @@ impl Poller {
         Ok(PollerEvents { poller: slf.unbind(), events: Mutex::new(events) })
     }
 
-    /// Ends a wait that lasts, or else the next: it gives an event that is woken. Several before one is told are one. Errors: Forked.
+    /// Ends a wait that lasts, or else the next: it gives an event that is woken. Several before
+    /// one is told are one.
+    /// Errors: Forked.
     fn wake(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.share()?.poller.wake().raise(py)
     }
 
-    /// The descriptor, for a loop inside another: readable while a descriptor among the sources is ready. It knows nothing of what is asked, nor of files.
+    /// The descriptor, for a loop inside another: readable while a descriptor among the sources is
+    /// ready. It knows nothing of what is asked, nor of files.
     fn fileno(&self) -> PyResult<i32> {
         fileno(&self.handle)
     }
 
-    /// Whether some source has no descriptor and is asked: the poller's descriptor tells nothing of those.
+    /// Whether some source has no descriptor and is asked: the poller's descriptor tells nothing of
+    /// those.
     fn is_asking(&self) -> PyResult<bool> {
         Ok(self.handle.share()?.poller.is_asking())
     }
@@ -342,7 +360,8 @@ impl Poller {
         self.handle.long(py, |inner| inner.poller.source_count())
     }
 
-    /// Closes the poller; again is fine. Its sources stay open. Who waits in it wakes with ValueError.
+    /// Closes the poller; again is fine. Its sources stay open. Who waits in it wakes with
+    /// ValueError.
     fn close(&self) {
         self.handle.close();
     }

@@ -30,7 +30,8 @@ pub(crate) struct ExitStatus {
     /// Whether it left a core dump.
     #[pyo3(get)]
     dumped_core: bool,
-    /// As a shell has it in $?: the code, or 128 and the signal; None: it was no child of ours, and the kernel does not tell.
+    /// As a shell has it in $?: the code, or 128 and the signal; None: it was no child of ours, and
+    /// the kernel does not tell.
     #[pyo3(get)]
     shell_status: Option<i32>,
     text: String,
@@ -107,8 +108,10 @@ fn command<'a>(
 
 /// A process whose end can be waited for, whatever becomes of its number.
 ///
-/// It costs one descriptor, a pidfd, and travels to multiprocessing children, which are told that the process has ended and not how. `with` closes the object and does nothing to the process; a child that was not waited for is waited for when this module
-/// starts or closes another.
+/// It costs one descriptor, a pidfd, and travels to multiprocessing children, which are told
+/// that the process has ended and not how. `with` closes the object and does nothing to the
+/// process; a child that was not waited for is waited for when this module starts or closes
+/// another.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Process {
     handle: Handle<ProcessExit>,
@@ -126,24 +129,31 @@ impl Process {
 
 #[pymethods]
 impl Process {
-    /// The process that has this number now. Errors: ProcessLookupError; OSError with EINVAL; Unavailable before Linux 5.3. Source: pidfd_open(2).
+    /// The process that has this number now.
+    /// Errors: ProcessLookupError; OSError with EINVAL; Unavailable before Linux 5.3.
+    /// Source: pidfd_open(2).
     #[staticmethod]
     fn open(py: Python<'_>, pid: i32) -> PyResult<Process> {
         ProcessExit::open(pid).raise(py).map(Process::of)
     }
 
-    /// Takes over a pidfd from elsewhere. In failure it stays the caller's. Errors: WrongKind; OSError with EBADF.
+    /// Takes over a pidfd from elsewhere. In failure it stays the caller's.
+    /// Errors: WrongKind; OSError with EBADF.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: i32) -> PyResult<Process> {
         adopt(py, fd, ProcessExit::adopt).map(Process::of)
     }
 
-    /// Starts a child. It has the descriptors that are named in fds, and 0, 1 and 2; every other one is closed in it, no signal is blocked, and SIGPIPE ends it.
+    /// Starts a child. It has the descriptors that are named in fds, and 0, 1 and 2; every other
+    /// one is closed in it, no signal is blocked, and SIGPIPE ends it.
     ///
-    /// arguments: its name for itself and the others. program: a path or a name to be found in PATH, if not the first argument. environment: all variables,
-    /// instead of this process's; ValueError for a name that is empty or has an equals sign. fds: from its number in the child to a descriptor, an object with fileno(), or None for /dev/null. new_group: it
-    /// leads a process group.
-    /// Errors: FileNotFoundError, PermissionError; BlockingIOError at the limit of processes. Source: execve(2).
+    /// arguments: its name for itself and the others. program: a path or a name to be found in
+    /// PATH, if not the first argument. environment: all variables, instead of this process's;
+    /// ValueError for a name that is empty or has an equals sign. fds: from its number in the child
+    /// to a descriptor, an object with fileno(), or None for /dev/null. new_group: it leads a
+    /// process group.
+    /// Errors: FileNotFoundError, PermissionError; BlockingIOError at the limit of processes.
+    /// Source: execve(2).
     #[staticmethod]
     #[pyo3(signature = (arguments, *, program=None, environment=None, directory=None, fds=None, new_group=false))]
     fn spawn(
@@ -169,15 +179,17 @@ impl Process {
         py.detach(|| command.spawn()).raise(py).map(Process::of)
     }
 
-    /// Waits for the end of the process and gives how it has ended. A child is thereby waited for; asking again gives the same answer.
+    /// Waits for the end of the process and gives how it has ended. A child is thereby waited for;
+    /// asking again gives the same answer.
     /// Errors: BlockingIOError, TimeoutError. Source: waitid(2).
     #[pyo3(signature = (*, timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<ExitStatus> {
         self.handle.wait(py, timeout, |process, wait| process.wait(wait)).map(ExitStatus::from)
     }
 
-    /// Sends a signal, with a value if one is given, to this process and to no other. Errors: ProcessLookupError once it was waited for; PermissionError; OSError
-    /// with EINVAL. Source: pidfd_send_signal(2).
+    /// Sends a signal, with a value if one is given, to this process and to no other.
+    /// Errors: ProcessLookupError once it was waited for; PermissionError; OSError with EINVAL.
+    /// Source: pidfd_send_signal(2).
     #[pyo3(signature = (signal, *, value=None))]
     fn send_signal(&self, py: Python<'_>, signal: i32, value: Option<i32>) -> PyResult<()> {
         send(Target::Pidfd(self.handle.share()?.as_fd()), signal, value).raise(py)
@@ -188,7 +200,8 @@ impl Process {
         fileno(&self.handle)
     }
 
-    /// Gives the pidfd away; this object is closed. Errors: ValueError while another thread uses it.
+    /// Gives the pidfd away; this object is closed.
+    /// Errors: ValueError while another thread uses it.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
@@ -223,10 +236,12 @@ impl Process {
     }
 }
 
-/// Programs that run at the same time, each reading what the one before it writes, as in a shell.
+/// Programs that run at the same time, each reading what the one before it writes, as in a
+/// shell.
 ///
-/// A program that does not exist, or may not be executed, counts as a stage that ended with 127 or 126. It costs one descriptor for each stage. `with`
-/// closes the object and does nothing to the programs.
+/// A program that does not exist, or may not be executed, counts as a stage that ended with 127
+/// or 126. It costs one descriptor for each stage. `with` closes the object and does nothing to
+/// the programs.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Pipeline {
     handle: Handle<process::Pipeline>,
@@ -237,9 +252,12 @@ pub(crate) struct Pipeline {
 
 #[pymethods]
 impl Pipeline {
-    /// Starts commands, each a list of arguments, with pipes between them. stdin is the first one's, stdout the last one's, stderr everybody's: a descriptor or an object
-    /// with fileno(); None is this process's.
-    /// Errors: ValueError for a command without arguments; OSError with EINVAL for no commands; else errors as Process.spawn. Source: pipe(2), execve(2).
+    /// Starts commands, each a list of arguments, with pipes between them. stdin is the first
+    /// one's, stdout the last one's, stderr everybody's: a descriptor or an object with fileno();
+    /// None is this process's.
+    /// Errors: ValueError for a command without arguments; OSError with EINVAL for no commands;
+    /// else errors as Process.spawn.
+    /// Source: pipe(2), execve(2).
     #[staticmethod]
     #[pyo3(signature = (commands, *, stdin=None, stdout=None, stderr=None, environment=None, directory=None))]
     fn spawn(
@@ -269,7 +287,9 @@ impl Pipeline {
         Ok(Pipeline { handle: Handle::new("pipeline", pipeline), pids })
     }
 
-    /// Waits until every stage has ended, and gives how each has, in order. Asking again gives the same answer. Errors: BlockingIOError, TimeoutError.
+    /// Waits until every stage has ended, and gives how each has, in order. Asking again gives the
+    /// same answer.
+    /// Errors: BlockingIOError, TimeoutError.
     #[pyo3(signature = (*, timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Vec<ExitStatus>> {
         let statuses = self.handle.wait(py, timeout, |pipeline, wait| pipeline.wait(wait))?;

@@ -40,13 +40,17 @@ impl RingCompletion {
     }
 }
 
-/// Many reads and writes handed to the kernel at once (io_uring): each is told when it completes, in any order. Nothing has to be ready before.
+/// Many reads and writes handed to the kernel at once (io_uring): each is told when it
+/// completes, in any order. Nothing has to be ready before.
 ///
-/// Two writes to one stream that are in flight together may be done in either order: submit the next when the last has completed. What is in flight when the
-/// thread that has submitted it ends is cancelled, at the latest when its turn comes. It costs one descriptor; a child made by fork gets Forked.
-/// capacity: how many operations may be in flight. `with` closes it, which cancels what is in flight and waits for it.
-/// Errors: Unavailable: the kernel has no io_uring, the sysctl kernel.io_uring_disabled turns it off, or a sandbox refuses it; OSError with EINVAL, EMFILE, ENFILE,
-/// ENOMEM. Source: io_uring(7).
+/// Two writes to one stream that are in flight together may be done in either order: submit the
+/// next when the last has completed. What is in flight when the thread that has submitted it
+/// ends is cancelled, at the latest when its turn comes. It costs one descriptor; a child made
+/// by fork gets Forked. capacity: how many operations may be in flight. `with` closes it, which
+/// cancels what is in flight and waits for it.
+/// Errors: Unavailable: the kernel has no io_uring, the sysctl kernel.io_uring_disabled turns
+/// it off, or a sandbox refuses it; OSError with EINVAL, EMFILE, ENFILE, ENOMEM.
+/// Source: io_uring(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Ring {
     handle: Handle<event::Ring>,
@@ -84,10 +88,13 @@ impl Ring {
         Ok(Ring { handle: Handle::new("ring", event::Ring::new(capacity).raise(py)?) })
     }
 
-    /// Reads up to size bytes, at least one or the end, when there are some. It does not wait for that.
+    /// Reads up to size bytes, at least one or the end, when there are some. It does not wait for
+    /// that.
     ///
-    /// source: an int, or something with fileno(); it may be closed meanwhile. token: a number that comes back. offset: where in a file, whose position stays.
-    /// Errors: BlockingIOError: capacity operations are in flight; Unavailable: a sandbox was entered since; Forked. All else the completion tells.
+    /// source: an int, or something with fileno(); it may be closed meanwhile. token: a number that
+    /// comes back. offset: where in a file, whose position stays.
+    /// Errors: BlockingIOError: capacity operations are in flight; Unavailable: a sandbox was
+    /// entered since; Forked. All else the completion tells.
     #[pyo3(signature = (source, size, token=0, *, offset=None))]
     fn read(&self, py: Python<'_>, source: &Bound<'_, PyAny>, size: usize, token: u64, offset: Option<u64>) -> PyResult<()> {
         let mut room = Vec::new();
@@ -95,8 +102,9 @@ impl Ring {
         self.submit(py, number_of(source)?, offset, |descriptor| Operation::read(descriptor, room, token))
     }
 
-    /// Writes as many of the bytes as there is room for, at least one, when there is. It does not wait for that; the bytes are copied. A write whose reader is
-    /// gone completes with BrokenPipeError. Parameters and errors: as read.
+    /// Writes as many of the bytes as there is room for, at least one, when there is. It does not
+    /// wait for that; the bytes are copied. A write whose reader is gone completes with
+    /// BrokenPipeError. Parameters and errors: as read.
     #[pyo3(signature = (destination, data, token=0, *, offset=None))]
     fn write(
         &self,
@@ -110,8 +118,9 @@ impl Ring {
         self.submit(py, number_of(destination)?, offset, |descriptor| Operation::write(descriptor, bytes, token))
     }
 
-    /// Waits until something has completed; gives a list of that, at most maximum. With nothing in flight it gives an empty list at once. A time that is up
-    /// cancels nothing. Errors: BlockingIOError, TimeoutError: nothing has completed; Forked.
+    /// Waits until something has completed; gives a list of that, at most maximum. With nothing in
+    /// flight it gives an empty list at once. A time that is up cancels nothing.
+    /// Errors: BlockingIOError, TimeoutError: nothing has completed; Forked.
     #[pyo3(signature = (*, maximum=64, timeout=None))]
     fn wait(&self, py: Python<'_>, maximum: usize, timeout: Option<f64>) -> PyResult<Vec<RingCompletion>> {
         let done = self.handle.wait_alone(py, timeout, |ring, wait| ring.wait(maximum, wait))?;
@@ -124,8 +133,10 @@ impl Ring {
         Ok(told.collect())
     }
 
-    /// Asks the kernel to cancel the operations with this token; gives how many there are in flight. Each completes all the same, with OSError of ECANCELED or as
-    /// if nothing had been asked. Errors: Unavailable, Forked.
+    /// Asks the kernel to cancel the operations with this token; gives how many there are in
+    /// flight. Each completes all the same, with OSError of ECANCELED or as if nothing had been
+    /// asked.
+    /// Errors: Unavailable, Forked.
     fn cancel(&self, py: Python<'_>, token: u64) -> PyResult<usize> {
         self.handle.change(py, |ring| ring.cancel(token))
     }

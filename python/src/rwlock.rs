@@ -8,11 +8,15 @@ use unipc::sync;
 use crate::error::Raise;
 use crate::in_place::{InPlace, acquire, guard, tried};
 
-/// A reader-writer lock at a place in shared memory, whose holders may die. Zero bytes are an unlocked one.
+/// A reader-writer lock at a place in shared memory, whose holders may die. Zero bytes are an
+/// unlocked one.
 ///
-/// `with lock.read():` shares it with other readers, `with lock.write():` holds it alone. A dead reader's share comes back; a dead writer is told. It is
-/// owned by threads, and locking it again, a share too, is OSError with EDEADLK. 1024 bytes at a multiple of 8, best of 64; only processes of one pid
-/// namespace can share it, others get Incompatible. It trusts everyone who can write the page. It keeps the memory mapped. Source: pthread_rwlock_rdlock(3p), futex(2).
+/// `with lock.read():` shares it with other readers, `with lock.write():` holds it alone. A
+/// dead reader's share comes back; a dead writer is told. It is owned by threads, and locking
+/// it again, a share too, is OSError with EDEADLK. 1024 bytes at a multiple of 8, best of 64;
+/// only processes of one pid namespace can share it, others get Incompatible. It trusts
+/// everyone who can write the page. It keeps the memory mapped.
+/// Source: pthread_rwlock_rdlock(3p), futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct RwLock(InPlace);
 
@@ -44,22 +48,26 @@ impl RwLock {
     #[classattr]
     const READERS: usize = sync::READERS;
 
-    /// The lock at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over one. Errors: ValueError for a place that is not
-    /// inside or not aligned.
+    /// The lock at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over
+    /// one.
+    /// Errors: ValueError for a place that is not inside or not aligned.
     #[staticmethod]
     #[pyo3(signature = (source, offset=0))]
     fn from_buffer(source: &Bound<'_, PyAny>, offset: usize) -> PyResult<RwLock> {
         InPlace::new::<sync::RwLock>(source, offset).map(RwLock)
     }
 
-    /// Makes the lock anew, unlocked, whatever bytes stood there; zero bytes need no init. Nobody may use it meanwhile.
+    /// Makes the lock anew, unlocked, whatever bytes stood there; zero bytes need no init. Nobody
+    /// may use it meanwhile.
     fn init(&self) {
         // SAFETY: the place is valid and aligned; nobody uses it meanwhile, as the documentation asks.
         unsafe { sync::RwLock::init(self.0.place()) };
     }
 
-    /// Takes a share. Errors: OSError with EOWNERDEAD if a writer died and nobody has repaired since, and then it is not held; BlockingIOError,
-    /// TimeoutError; OSError with EDEADLK for a thread that holds it; Incompatible.
+    /// Takes a share.
+    /// Errors: OSError with EOWNERDEAD if a writer died and nobody has repaired since, and then it
+    /// is not held; BlockingIOError, TimeoutError; OSError with EDEADLK for a thread that holds it;
+    /// Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn read(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
         RwLock::acquire(slf, timeout, |lock, wait| lock.read_raw(wait).map(|()| false))
@@ -71,13 +79,15 @@ impl RwLock {
         RwLock::acquire(slf, timeout, |lock, wait| lock.write_raw(wait).map(|()| false))
     }
 
-    /// Takes a share, or, if a writer died, the whole lock: the guard's needs_repair tells. Errors as read, but EOWNERDEAD.
+    /// Takes a share, or, if a writer died, the whole lock: the guard's needs_repair tells.
+    /// Errors as read, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn read_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
         RwLock::acquire(slf, timeout, |lock, wait| lock.read_recover_raw(wait))
     }
 
-    /// Takes the whole lock also when a writer died; the guard's needs_repair tells. Errors as read, but EOWNERDEAD.
+    /// Takes the whole lock also when a writer died; the guard's needs_repair tells.
+    /// Errors as read, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn write_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<RwLockGuard> {
         RwLock::acquire(slf, timeout, |lock, wait| lock.write_recover_raw(wait))
@@ -88,17 +98,20 @@ impl RwLock {
         tried(py, self.object().read_raw(Wait::NEVER))
     }
 
-    /// Takes the whole lock if nobody holds any of it; whether it did. Unlock it by unlock. Errors as read.
+    /// Takes the whole lock if nobody holds any of it; whether it did. Unlock it by unlock.
+    /// Errors as read.
     fn try_write(&self, py: Python<'_>) -> PyResult<bool> {
         tried(py, self.object().write_raw(Wait::NEVER))
     }
 
-    /// Ends the need for repair. Errors: PermissionError unless the calling thread holds the whole lock.
+    /// Ends the need for repair.
+    /// Errors: PermissionError unless the calling thread holds the whole lock.
     fn mark_consistent(&self, py: Python<'_>) -> PyResult<()> {
         self.object().mark_consistent().raise(py)
     }
 
-    /// Unlocks, be it a share or the whole. A need for repair that was not met stays. Errors: PermissionError unless the calling thread holds the lock.
+    /// Unlocks, be it a share or the whole. A need for repair that was not met stays.
+    /// Errors: PermissionError unless the calling thread holds the lock.
     fn unlock(&self, py: Python<'_>) -> PyResult<()> {
         self.object().unlock().raise(py)
     }
@@ -115,6 +128,7 @@ impl RwLock {
 guard! {
     /// Holds an RwLock, a share or the whole; the end of its with statement unlocks it.
     RwLockGuard of RwLock,
-    /// Whether a writer died and nobody has repaired what the lock protects since. Then this holds the whole lock, also if a share was asked for.
+    /// Whether a writer died and nobody has repaired what the lock protects since. Then this holds
+    /// the whole lock, also if a share was asked for.
     needs_repair
 }

@@ -10,10 +10,13 @@ use crate::handle::{Handle, reduce};
 use crate::in_place::{InPlace, acquire, tried};
 use crate::wait::waiting;
 
-/// A counting semaphore at a place in shared memory. Zero bytes are a plain semaphore of value 0.
+/// A counting semaphore at a place in shared memory. Zero bytes are a plain semaphore of value
+/// 0.
 ///
-/// `with semaphore:` takes a unit and gives it back. 512 bytes at a multiple of 8. A recovering one (init_recovering) gets units back from processes
-/// that died with them. It trusts everyone who can write the page. It keeps the memory mapped. Source: sem_overview(7).
+/// `with semaphore:` takes a unit and gives it back. 512 bytes at a multiple of 8. A recovering
+/// one (init_recovering) gets units back from processes that died with them. It trusts everyone
+/// who can write the page. It keeps the memory mapped.
+/// Source: sem_overview(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Semaphore(InPlace);
 
@@ -39,22 +42,27 @@ impl Semaphore {
     #[classattr]
     const PLACES: usize = sync::PLACES;
 
-    /// The semaphore at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over one. Errors: ValueError for a place that is
-    /// not inside or not aligned.
+    /// The semaphore at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure
+    /// over one.
+    /// Errors: ValueError for a place that is not inside or not aligned.
     #[staticmethod]
     #[pyo3(signature = (source, offset=0))]
     fn from_buffer(source: &Bound<'_, PyAny>, offset: usize) -> PyResult<Semaphore> {
         InPlace::new::<sync::Semaphore>(source, offset).map(Semaphore)
     }
 
-    /// Makes it a plain semaphore of a value, whatever bytes stood there. Nobody may use it meanwhile. Errors: OSError with EINVAL above 2**31 - 1.
+    /// Makes it a plain semaphore of a value, whatever bytes stood there. Nobody may use it
+    /// meanwhile.
+    /// Errors: OSError with EINVAL above 2**31 - 1.
     #[pyo3(signature = (value=0))]
     fn init(&self, py: Python<'_>, value: u32) -> PyResult<()> {
         self.set(sync::Semaphore::new(value).raise(py)?);
         Ok(())
     }
 
-    /// Makes it a recovering semaphore of 1 to PLACES units, all free: the units of processes that die come back. Errors: OSError with EINVAL.
+    /// Makes it a recovering semaphore of 1 to PLACES units, all free: the units of processes that
+    /// die come back.
+    /// Errors: OSError with EINVAL.
     fn init_recovering(&self, py: Python<'_>, units: u32) -> PyResult<()> {
         self.set(sync::Semaphore::recovering(units).raise(py)?);
         Ok(())
@@ -71,8 +79,9 @@ impl Semaphore {
         tried(py, self.object().try_wait())
     }
 
-    /// Gives a unit back, and wakes one who waits. Errors: OSError with EOVERFLOW; PermissionError from a process that holds no unit of a recovering
-    /// one.
+    /// Gives a unit back, and wakes one who waits.
+    /// Errors: OSError with EOVERFLOW; PermissionError from a process that holds no unit of a
+    /// recovering one.
     fn post(&self, py: Python<'_>) -> PyResult<()> {
         self.object().post().raise(py)
     }
@@ -104,8 +113,9 @@ impl Semaphore {
 
 /// A named semaphore, which plain C programs open with sem_open.
 ///
-/// It costs one mapping and no descriptor, works in children made by fork, and stays until it is unlinked. The unit of a process that dies is lost;
-/// Semaphore.init_recovering does not lose it. Pickling opens it by its name. `with` closes it.
+/// It costs one mapping and no descriptor, works in children made by fork, and stays until it
+/// is unlinked. The unit of a process that dies is lost; Semaphore.init_recovering does not
+/// lose it. Pickling opens it by its name. `with` closes it.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct PosixSemaphore {
     handle: Handle<sync::PosixSemaphore>,
@@ -176,9 +186,11 @@ impl PosixSemaphore {
 impl PosixSemaphore {
     /// Creates a named semaphore, exclusively. Nobody meets it half made.
     ///
-    /// name: at most 251 bytes; the leading slash is optional. value: how many units are free at first. mode: the permissions, set whatever the umask
-    /// says; 0 is 0o600. group: by name or number. temporary removes the name when this handle is closed.
-    /// Errors: FileExistsError; OSError with EINVAL, ENAMETOOLONG, ENOSPC; PermissionError. Source: sem_open(3).
+    /// name: at most 251 bytes; the leading slash is optional. value: how many units are free at
+    /// first. mode: the permissions, set whatever the umask says; 0 is 0o600. group: by name or
+    /// number. temporary removes the name when this handle is closed.
+    /// Errors: FileExistsError; OSError with EINVAL, ENAMETOOLONG, ENOSPC; PermissionError.
+    /// Source: sem_open(3).
     #[staticmethod]
     #[pyo3(signature = (name, value=0, *, mode=0, group=None, temporary=false))]
     fn create(py: Python<'_>, name: String, value: u32, mode: u32, group: Option<String>, temporary: bool) -> PyResult<PosixSemaphore> {
@@ -186,9 +198,11 @@ impl PosixSemaphore {
         named(py, name, Some(0.0), options, sync::PosixSemaphore::create)
     }
 
-    /// Opens a named semaphore that exists. any_owner accepts one of a user other than oneself and root; wait_for_creator: seconds, None for ever.
+    /// Opens a named semaphore that exists. any_owner accepts one of a user other than oneself and
+    /// root; wait_for_creator: seconds, None for ever.
     ///
-    /// Errors: FileNotFoundError; PermissionError; WrongKind; WrongSize for a file that is no semaphore of this C library.
+    /// Errors: FileNotFoundError; PermissionError; WrongKind; WrongSize for a file that is no
+    /// semaphore of this C library.
     #[staticmethod]
     #[pyo3(
         signature = (name, *, any_owner=false, wait_for_creator=Some(0.0)),
@@ -199,8 +213,9 @@ impl PosixSemaphore {
         named(py, name, wait_for_creator, options, sync::PosixSemaphore::open)
     }
 
-    /// Opens a named semaphore, or creates it if there is none: the value counts only for the one who creates. There is no
-    /// creator to wait for: a semaphore comes whole. Arguments and errors as open and create.
+    /// Opens a named semaphore, or creates it if there is none: the value counts only for the one
+    /// who creates. There is no creator to wait for: a semaphore comes whole.
+    /// Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(signature = (name, value=0, *, mode=0, group=None, any_owner=false, temporary=false))]
     fn open_or_create(
@@ -216,19 +231,22 @@ impl PosixSemaphore {
         named(py, name, Some(0.0), options, sync::PosixSemaphore::open_or_create)
     }
 
-    /// Removes the name. Who has the semaphore open goes on using it. Errors: FileNotFoundError; PermissionError. Source: sem_unlink(3).
+    /// Removes the name. Who has the semaphore open goes on using it.
+    /// Errors: FileNotFoundError; PermissionError. Source: sem_unlink(3).
     #[staticmethod]
     fn unlink(py: Python<'_>, name: &str) -> PyResult<()> {
         py.detach(|| sync::PosixSemaphore::unlink(name)).raise(py)
     }
 
-    /// What the semaphore of a name is like now, whoever owns it. Errors: FileNotFoundError; WrongKind, WrongSize for what is no semaphore.
+    /// What the semaphore of a name is like now, whoever owns it.
+    /// Errors: FileNotFoundError; WrongKind, WrongSize for what is no semaphore.
     #[staticmethod]
     fn status(py: Python<'_>, name: &str) -> PyResult<PosixSemaphoreStatus> {
         sync::PosixSemaphore::status(name).raise(py).map(PosixSemaphoreStatus::of)
     }
 
-    /// The named semaphores that there are, everybody's, in the order of their names. Source: sem_overview(7).
+    /// The named semaphores that there are, everybody's, in the order of their names.
+    /// Source: sem_overview(7).
     #[staticmethod]
     fn list(py: Python<'_>) -> PyResult<Vec<PosixSemaphoreStatus>> {
         let found = py.detach(sync::PosixSemaphore::list).raise(py)?;

@@ -17,9 +17,12 @@ use crate::handle::{Handle, describe, fileno, reduce, until_closed};
 use crate::message::Message;
 use crate::stream::{Credentials, adopt, path_text};
 
-/// A Unix SEQPACKET socket that listens. Iterating accepts one connection after the other, until another thread closes it.
+/// A Unix SEQPACKET socket that listens. Iterating accepts one connection after the other,
+/// until another thread closes it.
 ///
-/// It costs a descriptor and works in children made by fork. `with` closes it, and removes the path that it published, if that still is its own. Source: unix(7).
+/// It costs a descriptor and works in children made by fork. `with` closes it, and removes the
+/// path that it published, if that still is its own.
+/// Source: unix(7).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct SeqpacketListener {
     handle: Handle<message::SeqpacketListener>,
@@ -28,8 +31,9 @@ pub(crate) struct SeqpacketListener {
 
 #[pymethods]
 impl SeqpacketListener {
-    /// Listens on a path, or on an abstract name that begins with @. See Listener.open_unix; credentials, pidfds and send_buffer are for the connections that are
-    /// accepted, see Seqpacket.
+    /// Listens on a path, or on an abstract name that begins with @. See Listener.open_unix;
+    /// credentials, pidfds and send_buffer are for the connections that are accepted, see
+    /// Seqpacket.
     #[staticmethod]
     #[pyo3(signature = (path, *, mode=0, group=None, backlog=0, credentials=false, pidfds=false, send_buffer=0))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -51,7 +55,8 @@ impl SeqpacketListener {
         Ok(SeqpacketListener { handle, options })
     }
 
-    /// Takes over a SEQPACKET socket that listens. One that is refused stays the caller's: WrongKind.
+    /// Takes over a SEQPACKET socket that listens. One that is refused stays the caller's:
+    /// WrongKind.
     #[staticmethod]
     #[pyo3(signature = (fd, *, credentials=false, pidfds=false))]
     fn from_fd(py: Python<'_>, fd: i32, credentials: bool, pidfds: bool) -> PyResult<SeqpacketListener> {
@@ -78,12 +83,14 @@ impl SeqpacketListener {
         fileno(&self.handle)
     }
 
-    /// Gives the descriptor away, and the socket is closed. The path stays. ValueError while another thread uses it.
+    /// Gives the descriptor away, and the socket is closed. The path stays. ValueError while
+    /// another thread uses it.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
 
-    /// Closes the socket; again is fine. Who waits in it wakes with ValueError; close waits for that, so that the address is free afterwards.
+    /// Closes the socket; again is fine. Who waits in it wakes with ValueError; close waits for
+    /// that, so that the address is free afterwards.
     fn close(&self, py: Python<'_>) {
         self.handle.close_wholly(py);
     }
@@ -126,10 +133,11 @@ impl SeqpacketListener {
     }
 }
 
-/// A Unix SEQPACKET connection: messages whose boundaries are kept, in order, both ways, and an end. Iterating receives until the end.
+/// A Unix SEQPACKET connection: messages whose boundaries are kept, in order, both ways, and an
+/// end. Iterating receives until the end.
 ///
-/// timeout is in seconds, None waits for ever, 0 does not wait. It costs a descriptor and works in children made by fork, where each message goes to one of
-/// the receivers. `with` closes it.
+/// timeout is in seconds, None waits for ever, 0 does not wait. It costs a descriptor and works
+/// in children made by fork, where each message goes to one of the receivers. `with` closes it.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Seqpacket {
     handle: Handle<message::Seqpacket>,
@@ -150,10 +158,13 @@ impl Seqpacket {
 
 #[pymethods]
 impl Seqpacket {
-    /// Connects to a path, or to an abstract name that begins with @. Arguments and errors as
-    /// Stream.connect_unix; OSError with EPROTOTYPE if the socket there is of another type.
+    /// Connects to a path, or to an abstract name that begins with @.
+    /// Arguments and errors as Stream.connect_unix; OSError with EPROTOTYPE if the socket there is
+    /// of another type.
     ///
-    /// credentials: tell with every message who sent it; pidfds: also by a pidfd, where the kernel has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is the system's.
+    /// credentials: tell with every message who sent it; pidfds: also by a pidfd, where the kernel
+    /// has that (Linux 6.5). send_buffer: bytes, which bound the largest message; 0 is the
+    /// system's.
     #[staticmethod]
     #[pyo3(signature = (path, *, timeout=None, any_owner=false, wait_for_listener=false, credentials=false, pidfds=false, send_buffer=0))]
     #[expect(clippy::too_many_arguments, reason = "keywords")]
@@ -192,14 +203,17 @@ impl Seqpacket {
 
     /// Sends a message, b"" too, whole or not at all.
     ///
-    /// Errors: BrokenPipeError, ConnectionResetError if nobody receives any more; OSError with EMSGSIZE; BlockingIOError, TimeoutError while the peer is full.
+    /// Errors: BrokenPipeError, ConnectionResetError if nobody receives any more; OSError with
+    /// EMSGSIZE; BlockingIOError, TimeoutError while the peer is full.
     #[pyo3(signature = (data, *, timeout=None))]
     fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
         self.handle.wait(py, timeout, |socket, wait| socket.send(data.bytes(), wait))
     }
 
-    /// Sends a message with descriptors (numbers, or objects with fileno()), at most 253. They stay open here, too. Errors as send.
+    /// Sends a message with descriptors (numbers, or objects with fileno()), at most 253. They stay
+    /// open here, too.
+    /// Errors as send.
     #[pyo3(signature = (data, fds, *, timeout=None))]
     fn send_fds(&self, py: Python<'_>, data: &Bound<'_, PyAny>, fds: Vec<Bound<'_, PyAny>>, timeout: Option<f64>) -> PyResult<()> {
         let (data, fds) = (Buffer::readable(data)?, Descriptors::of(fds)?);
@@ -209,31 +223,37 @@ impl Seqpacket {
 
     /// Receives a message, of any size, or of at most size bytes; b"" is an empty one.
     ///
-    /// Errors: EndOfStream; ConnectionResetError in its place if the peer has not received everything; OSError with EMSGSIZE if it is larger: it is lost, and
-    /// .transferred tells its size; BlockingIOError, TimeoutError.
+    /// Errors: EndOfStream; ConnectionResetError in its place if the peer has not received
+    /// everything; OSError with EMSGSIZE if it is larger: it is lost, and .transferred tells its
+    /// size; BlockingIOError, TimeoutError.
     #[pyo3(signature = (size=0, *, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (data, _) = self.take(py, size, 0, timeout)?;
         Ok(PyBytes::new(py, data.data()))
     }
 
-    /// Receives a message into a buffer, and gives its length: 0 for an empty one, too. Errors as receive.
+    /// Receives a message into a buffer, and gives its length: 0 for an empty one, too.
+    /// Errors as receive.
     #[pyo3(signature = (buffer, *, timeout=None))]
     fn receive_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<usize> {
         let mut buffer = Buffer::writable(buffer)?;
         Ok(self.handle.wait(py, timeout, |socket, wait| socket.receive(buffer.bytes_mut(), wait))?.size)
     }
 
-    /// Receives a message and what is known of it: its sender, if credentials or pidfds were asked for. Errors as receive.
+    /// Receives a message and what is known of it: its sender, if credentials or pidfds were asked
+    /// for.
+    /// Errors as receive.
     #[pyo3(signature = (size=0, *, timeout=None))]
     fn receive_message(&self, py: Python<'_>, size: usize, timeout: Option<f64>) -> PyResult<Message> {
         let (data, received) = self.take(py, size, 0, timeout)?;
         Message::with_pidfd(py, data.data(), &received.info, received.sender_pidfd)
     }
 
-    /// Receives a message of at most size bytes (0: any), and up to maximum descriptors, which the caller closes. They are close-on-exec.
+    /// Receives a message of at most size bytes (0: any), and up to maximum descriptors, which the
+    /// caller closes. They are close-on-exec.
     ///
-    /// Errors as receive; OSError with EPROTO if the peer sent more, EMFILE if there is no room for them: all are closed then.
+    /// Errors as receive; OSError with EPROTO if the peer sent more, EMFILE if there is no room for
+    /// them: all are closed then.
     #[pyo3(signature = (size=0, maximum=1, *, timeout=None))]
     fn receive_fds<'py>(
         &self,
@@ -269,7 +289,8 @@ impl Seqpacket {
         Ok(Credentials::of(&self.handle.share()?.peer_credentials().raise(py)?))
     }
 
-    /// A pidfd of the process at the other end, which the caller closes. Errors: Unavailable before Linux 6.5.
+    /// A pidfd of the process at the other end, which the caller closes.
+    /// Errors: Unavailable before Linux 6.5.
     fn peer_pidfd(&self, py: Python<'_>) -> PyResult<i32> {
         Ok(self.handle.share()?.peer_pidfd().raise(py)?.into_raw_fd())
     }
@@ -279,7 +300,8 @@ impl Seqpacket {
         self.handle.share()?.peer_groups().raise(py)
     }
 
-    /// What the security module (SELinux, AppArmor, Smack) calls the process at the other end. Errors: Unavailable without one.
+    /// What the security module (SELinux, AppArmor, Smack) calls the process at the other end.
+    /// Errors: Unavailable without one.
     fn peer_label(&self, py: Python<'_>) -> PyResult<String> {
         self.handle.share()?.peer_label().raise(py)
     }
@@ -294,7 +316,8 @@ impl Seqpacket {
         fileno(&self.handle)
     }
 
-    /// Gives the descriptor away, and the socket is closed. ValueError while another thread uses it.
+    /// Gives the descriptor away, and the socket is closed. ValueError while another thread uses
+    /// it.
     fn into_fd(&self) -> PyResult<i32> {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }

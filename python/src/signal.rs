@@ -17,7 +17,8 @@ pub(crate) struct ReceivedSignal {
     code: i32,
     /// The value that it was sent with, or None.
     value: Option<i32>,
-    /// The process that sent it, or the child that it is about, or None; 0 in a pid namespace that is not ours.
+    /// The process that sent it, or the child that it is about, or None; 0 in a pid namespace that
+    /// is not ours.
     sender_pid: Option<i32>,
     /// The real user of that process, or None.
     sender_uid: Option<u32>,
@@ -43,11 +44,15 @@ impl ReceivedSignal {
 
 /// Signals that become something to read, beside everything else that a loop waits for.
 ///
-/// By default a handler records them (the self-pipe), in whichever thread it runs; a handler that was there before, Python's own too, still runs. With block the signals are
-/// blocked in the calling thread and read from a signalfd: call it before other threads are made. Several objects may take the same signal in handlers, and each gets it.
-/// It costs two descriptors, one with block. After a fork it is refused in the child (Forked). Closing restores what was there before. Iterating gives one
-/// signal after the other, until another thread closes it.
-/// Errors: OSError with EINVAL for what cannot be caught; with EAGAIN when there are 64 already. Source: signal(7), signalfd(2).
+/// By default a handler records them (the self-pipe), in whichever thread it runs; a handler
+/// that was there before, Python's own too, still runs. With block the signals are blocked in
+/// the calling thread and read from a signalfd: call it before other threads are made. Several
+/// objects may take the same signal in handlers, and each gets it. It costs two descriptors,
+/// one with block. After a fork it is refused in the child (Forked). Closing restores what was
+/// there before. Iterating gives one signal after the other, until another thread closes it.
+/// Errors: OSError with EINVAL for what cannot be caught; with EAGAIN when there are 64
+/// already.
+/// Source: signal(7), signalfd(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Signals {
     handle: Handle<signal::Signals>,
@@ -111,8 +116,11 @@ impl Signals {
     }
 }
 
-/// Holds signals back in the calling thread for the length of a with statement. What comes meanwhile is delivered then. It may be nested.
-/// Errors: OSError with EINVAL for what cannot be blocked; RuntimeError if the statement ends in another thread than it began in. Source: pthread_sigmask(3).
+/// Holds signals back in the calling thread for the length of a with statement. What comes
+/// meanwhile is delivered then. It may be nested.
+/// Errors: OSError with EINVAL for what cannot be blocked; RuntimeError if the statement ends
+/// in another thread than it began in.
+/// Source: pthread_sigmask(3).
 #[pyclass(frozen, module = "unipc")]
 pub(crate) struct BlockedSignals {
     signals: Vec<i32>,
@@ -147,7 +155,8 @@ impl BlockedSignals {
     }
 }
 
-/// Waits for one of these signals, which the caller has blocked (BlockedSignals). Of several that are pending the smallest number comes first.
+/// Waits for one of these signals, which the caller has blocked (BlockedSignals). Of several
+/// that are pending the smallest number comes first.
 /// Errors: BlockingIOError, TimeoutError; OSError with EINVAL. Source: sigtimedwait(2).
 #[pyfunction]
 #[pyo3(signature = (signals, *, timeout=None))]
@@ -155,9 +164,12 @@ pub(crate) fn take_signal(py: Python<'_>, signals: Vec<i32>, timeout: Option<f64
     waiting(py, timeout, &|| true, |wait| signal::take(&signals, wait)).map(ReceivedSignal::from)
 }
 
-/// Sends a signal to a process, or with thread to that thread of it. With a value, real-time signals queue, in order, each with its own. 0 sends none, and asks
-/// whether one could be sent.
-/// Errors: ProcessLookupError; PermissionError; OSError with EINVAL; BlockingIOError when no more can be queued. Source: kill(2), sigqueue(3), tgkill(2).
+/// Sends a signal to a process, or with thread to that thread of it. With a value, real-time
+/// signals queue, in order, each with its own. 0 sends none, and asks whether one could be
+/// sent.
+/// Errors: ProcessLookupError; PermissionError; OSError with EINVAL; BlockingIOError when no
+/// more can be queued.
+/// Source: kill(2), sigqueue(3), tgkill(2).
 #[pyfunction]
 #[pyo3(signature = (pid, signal, *, value=None, thread=None))]
 pub(crate) fn send_signal(py: Python<'_>, pid: i32, signal: i32, value: Option<i32>, thread: Option<i32>) -> PyResult<()> {
@@ -165,7 +177,8 @@ pub(crate) fn send_signal(py: Python<'_>, pid: i32, signal: i32, value: Option<i
     send(target, signal, value).raise(py)
 }
 
-/// Sends a signal to every process of a group; 0 is the caller's own. Errors: as send_signal. Source: killpg(3).
+/// Sends a signal to every process of a group; 0 is the caller's own.
+/// Errors: as send_signal. Source: killpg(3).
 #[pyfunction]
 pub(crate) fn send_signal_to_group(py: Python<'_>, group: i32, signal: i32) -> PyResult<()> {
     signal::send(Target::Group(group), signal).raise(py)

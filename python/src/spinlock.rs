@@ -8,11 +8,15 @@ use unipc::sync;
 use crate::error::Raise;
 use crate::in_place::{InPlace, acquire, guard, tried};
 
-/// A spinlock at a place in shared memory, whose holder may die. Zero bytes are an unlocked one.
+/// A spinlock at a place in shared memory, whose holder may die. Zero bytes are an unlocked
+/// one.
 ///
-/// For critical sections of a few instructions, shared with programs in C or C++. `with spinlock:` locks; lock with a timeout and lock_recover give a
-/// SpinlockGuard for a with statement. It is owned by a thread, and locking it again is OSError with EDEADLK. 128 bytes at a multiple of 8; only
-/// processes of one pid namespace can share it, others get Incompatible. It trusts everyone who can write the page. It keeps the memory mapped. Source: futex(2).
+/// For critical sections of a few instructions, shared with programs in C or C++. `with
+/// spinlock:` locks; lock with a timeout and lock_recover give a SpinlockGuard for a with
+/// statement. It is owned by a thread, and locking it again is OSError with EDEADLK. 128 bytes
+/// at a multiple of 8; only processes of one pid namespace can share it, others get
+/// Incompatible. It trusts everyone who can write the page. It keeps the memory mapped.
+/// Source: futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Spinlock(InPlace);
 
@@ -29,22 +33,26 @@ impl Spinlock {
     #[classattr]
     const SIZE: usize = size_of::<sync::Spinlock>();
 
-    /// The spinlock at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over one. Errors: ValueError for a place that is not
-    /// inside or not aligned.
+    /// The spinlock at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure
+    /// over one.
+    /// Errors: ValueError for a place that is not inside or not aligned.
     #[staticmethod]
     #[pyo3(signature = (source, offset=0))]
     fn from_buffer(source: &Bound<'_, PyAny>, offset: usize) -> PyResult<Spinlock> {
         InPlace::new::<sync::Spinlock>(source, offset).map(Spinlock)
     }
 
-    /// Makes the spinlock anew, unlocked, whatever bytes stood there; zero bytes need no init. Nobody may use it meanwhile.
+    /// Makes the spinlock anew, unlocked, whatever bytes stood there; zero bytes need no init.
+    /// Nobody may use it meanwhile.
     fn init(&self) {
         // SAFETY: the place is valid and aligned; nobody uses it meanwhile, as the documentation asks.
         unsafe { sync::Spinlock::init(self.0.place()) };
     }
 
-    /// Locks. Errors: OSError with EOWNERDEAD if a holder died and nobody has repaired since, and then it is not held; BlockingIOError,
-    /// TimeoutError; OSError with EDEADLK for the holder; Incompatible.
+    /// Locks.
+    /// Errors: OSError with EOWNERDEAD if a holder died and nobody has repaired since, and then it
+    /// is not held; BlockingIOError, TimeoutError; OSError with EDEADLK for the holder;
+    /// Incompatible.
     #[pyo3(signature = (*, timeout=None))]
     fn lock(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<SpinlockGuard> {
         let spinlock = slf.get().object();
@@ -57,7 +65,8 @@ impl Spinlock {
         tried(py, self.object().lock_raw(Wait::NEVER))
     }
 
-    /// Locks also when the last holder died; the guard's needs_repair tells. Errors as lock, but EOWNERDEAD.
+    /// Locks also when the last holder died; the guard's needs_repair tells.
+    /// Errors as lock, but EOWNERDEAD.
     #[pyo3(signature = (*, timeout=None))]
     fn lock_recover(slf: Bound<'_, Self>, timeout: Option<f64>) -> PyResult<SpinlockGuard> {
         let spinlock = slf.get().object();
@@ -65,12 +74,14 @@ impl Spinlock {
         Ok(SpinlockGuard::new(slf, needs_repair))
     }
 
-    /// Ends the need for repair. Errors: PermissionError unless the calling thread holds the spinlock.
+    /// Ends the need for repair.
+    /// Errors: PermissionError unless the calling thread holds the spinlock.
     fn mark_consistent(&self, py: Python<'_>) -> PyResult<()> {
         self.object().mark_consistent().raise(py)
     }
 
-    /// Unlocks. A need for repair that was not met stays. Errors: PermissionError unless the calling thread holds the spinlock.
+    /// Unlocks. A need for repair that was not met stays.
+    /// Errors: PermissionError unless the calling thread holds the spinlock.
     fn unlock(&self, py: Python<'_>) -> PyResult<()> {
         self.object().unlock().raise(py)
     }

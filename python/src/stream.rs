@@ -34,11 +34,13 @@ pub(crate) fn adopt<T>(py: Python<'_>, fd: i32, take: impl FnOnce(OwnedFd) -> Re
         .raise(py)
 }
 
-/// Who is at the other end of a Unix socket, as the kernel noted it when the connection was made.
+/// Who is at the other end of a Unix socket, as the kernel noted it when the connection was
+/// made.
 #[pyclass(frozen, get_all, eq, hash, module = "unipc")]
 #[derive(PartialEq, Hash)]
 pub(crate) struct Credentials {
-    /// The process that connected, listened or made the pair; 0 in a pid namespace that is not ours. The number may have been reused.
+    /// The process that connected, listened or made the pair; 0 in a pid namespace that is not
+    /// ours. The number may have been reused.
     pid: i32,
     /// Its effective user.
     uid: u32,
@@ -62,7 +64,8 @@ impl Credentials {
 /// Makes a pipe and gives its reading and its writing end, both close-on-exec.
 ///
 /// capacity: how many bytes it holds, rounded up; 0 is the system's choice, 64 KiB.
-/// Errors: OSError with EMFILE, ENFILE; PermissionError above /proc/sys/fs/pipe-max-size. Source: pipe(7).
+/// Errors: OSError with EMFILE, ENFILE; PermissionError above /proc/sys/fs/pipe-max-size.
+/// Source: pipe(7).
 #[pyfunction]
 #[pyo3(signature = (*, capacity=0))]
 pub(crate) fn pipe(py: Python<'_>, capacity: usize) -> PyResult<(Stream, Stream)> {
@@ -74,7 +77,9 @@ pub(crate) fn pipe(py: Python<'_>, capacity: usize) -> PyResult<(Stream, Stream)
 /// Makes a FIFO, exclusively.
 ///
 /// mode: the permissions, set whatever the umask says; 0 is 0o600. group: by name or number.
-/// Errors: FileExistsError if there is anything at the path; FileNotFoundError without its directory. Source: mkfifo(3), fifo(7).
+/// Errors: FileExistsError if there is anything at the path; FileNotFoundError without its
+/// directory.
+/// Source: mkfifo(3), fifo(7).
 #[pyfunction]
 #[pyo3(signature = (path, *, mode=0, group=None))]
 pub(crate) fn create_fifo(py: Python<'_>, path: PathBuf, mode: u32, group: Option<String>) -> PyResult<()> {
@@ -87,9 +92,12 @@ pub(crate) fn unlink_fifo(py: Python<'_>, path: PathBuf) -> PyResult<()> {
     stream::unlink_fifo(&path_text(path)?).raise(py)
 }
 
-/// A copy of another process's descriptor, close-on-exec, which the caller closes: number is what that process calls it, pidfd the process.
+/// A copy of another process's descriptor, close-on-exec, which the caller closes: number is
+/// what that process calls it, pidfd the process.
 ///
-/// Errors: PermissionError without the right to trace it; OSError with EBADF; ProcessLookupError; Unavailable before Linux 5.6. Source: pidfd_getfd(2).
+/// Errors: PermissionError without the right to trace it; OSError with EBADF;
+/// ProcessLookupError; Unavailable before Linux 5.6.
+/// Source: pidfd_getfd(2).
 #[pyfunction]
 pub(crate) fn take_descriptor(py: Python<'_>, pidfd: i32, number: i32) -> PyResult<i32> {
     if pidfd < 0 {
@@ -100,12 +108,15 @@ pub(crate) fn take_descriptor(py: Python<'_>, pidfd: i32, number: i32) -> PyResu
     Ok(descriptor::take(pidfd, number).raise(py)?.into_raw_fd())
 }
 
-/// A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection, or a descriptor taken over.
+/// A stream of bytes: a pipe end, a FIFO end, a Unix or TCP connection, or a descriptor taken
+/// over.
 ///
-/// Bytes arrive in order and none is lost, but there are no boundaries: what was written in one piece may be read in several (see Framed).
-/// timeout is in seconds, None waits for ever, 0 does not wait: BlockingIOError; when it runs out: TimeoutError. KeyboardInterrupt ends any wait.
-/// A stream costs a descriptor, works in children made by fork, and travels to multiprocessing children. `with` closes it. Another thread's close
-/// wakes who waits, with ValueError.
+/// Bytes arrive in order and none is lost, but there are no boundaries: what was written in one
+/// piece may be read in several (see Framed). timeout is in seconds, None waits for ever, 0
+/// does not wait: BlockingIOError; when it runs out: TimeoutError. KeyboardInterrupt ends any
+/// wait. A stream costs a descriptor, works in children made by fork, and travels to
+/// multiprocessing children. `with` closes it. Another thread's close wakes who waits, with
+/// ValueError.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Stream {
     pub(crate) handle: Handle<ByteStream>,
@@ -126,11 +137,15 @@ impl Stream {
         Ok((Stream::of(first.into()), Stream::of(second.into())))
     }
 
-    /// Connects to a Unix socket: a path, or an abstract name that begins with @. At most 107 bytes.
+    /// Connects to a Unix socket: a path, or an abstract name that begins with @. At most 107
+    /// bytes.
     ///
-    /// any_owner accepts a listener of a user other than oneself and root; wait_for_listener waits for one to appear.
-    /// Errors: FileNotFoundError, ConnectionRefusedError if nobody listens; WrongKind if it is no socket; PermissionError for a listener of another
-    /// user; BlockingIOError, TimeoutError while its queue is full. Source: unix(7).
+    /// any_owner accepts a listener of a user other than oneself and root; wait_for_listener waits
+    /// for one to appear.
+    /// Errors: FileNotFoundError, ConnectionRefusedError if nobody listens; WrongKind if it is no
+    /// socket; PermissionError for a listener of another user; BlockingIOError, TimeoutError while
+    /// its queue is full.
+    /// Source: unix(7).
     #[staticmethod]
     #[pyo3(signature = (path, *, timeout=None, any_owner=false, wait_for_listener=false))]
     fn connect_unix(py: Python<'_>, path: PathBuf, timeout: Option<f64>, any_owner: bool, wait_for_listener: bool) -> PyResult<Stream> {
@@ -139,12 +154,15 @@ impl Stream {
         Ok(Stream::of(connected.into()))
     }
 
-    /// Connects to a host and port by TCP. No host is loopback. Each address of a name is tried in turn, within the one timeout.
+    /// Connects to a host and port by TCP. No host is loopback. Each address of a name is tried in
+    /// turn, within the one timeout.
     ///
-    /// nodelay sends small pieces at once. keep_alive asks a silent peer whether it lives: first after keep_alive_idle seconds, then every
-    /// keep_alive_interval, keep_alive_count times; 0 is the system's. family: 4, 6, or 0 for both.
-    /// Errors: ConnectionRefusedError; OSError with EADDRNOTAVAIL for a name that is not known, EHOSTUNREACH, ENETUNREACH; BlockingIOError,
-    /// TimeoutError. Source: tcp(7), ip(7).
+    /// nodelay sends small pieces at once. keep_alive asks a silent peer whether it lives: first
+    /// after keep_alive_idle seconds, then every keep_alive_interval, keep_alive_count times; 0 is
+    /// the system's. family: 4, 6, or 0 for both.
+    /// Errors: ConnectionRefusedError; OSError with EADDRNOTAVAIL for a name that is not known,
+    /// EHOSTUNREACH, ENETUNREACH; BlockingIOError, TimeoutError.
+    /// Source: tcp(7), ip(7).
     #[staticmethod]
     #[pyo3(signature = (host, port, *, timeout=None, nodelay=true, keep_alive=false, keep_alive_idle=0, keep_alive_interval=0, keep_alive_count=0,
         family=0, wait_for_listener=false))]
@@ -181,10 +199,13 @@ impl Stream {
 
     /// Opens the reading end of a FIFO, and waits for a writer.
     ///
-    /// capacity: bytes; 0 is the system's. any_owner accepts the FIFO of a user other than oneself and root. keep_open holds a writing end too, so
-    /// that the end never comes between two writers, and waits for none. unpaired does not wait for a writer. wait_for_creator: seconds to wait for
-    /// the path to appear.
-    /// Errors: FileNotFoundError; PermissionError; WrongKind for what is no FIFO; BlockingIOError, TimeoutError if no writer comes. Source: fifo(7).
+    /// capacity: bytes; 0 is the system's. any_owner accepts the FIFO of a user other than oneself
+    /// and root. keep_open holds a writing end too, so that the end never comes between two
+    /// writers, and waits for none. unpaired does not wait for a writer. wait_for_creator: seconds
+    /// to wait for the path to appear.
+    /// Errors: FileNotFoundError; PermissionError; WrongKind for what is no FIFO; BlockingIOError,
+    /// TimeoutError if no writer comes.
+    /// Source: fifo(7).
     #[staticmethod]
     #[pyo3(
         signature = (path, *, timeout=None, capacity=0, any_owner=false, keep_open=false, unpaired=false, wait_for_creator=Some(0.0)),
@@ -206,7 +227,8 @@ impl Stream {
         Ok(Stream::of(waiting(py, timeout, &|| true, |wait| FifoReader::open(&path, &options, wait))?.into()))
     }
 
-    /// Opens the writing end of a FIFO, and waits for a reader. Arguments and errors as open_fifo_reader.
+    /// Opens the writing end of a FIFO, and waits for a reader.
+    /// Arguments and errors as open_fifo_reader.
     #[staticmethod]
     #[pyo3(
         signature = (path, *, timeout=None, capacity=0, any_owner=false, wait_for_creator=Some(0.0)),
@@ -225,7 +247,8 @@ impl Stream {
         Ok(Stream::of(waiting(py, timeout, &|| true, |wait| FifoWriter::open(&path, &options, wait))?.into()))
     }
 
-    /// As open_fifo_reader, and makes the FIFO if there is none. mode: the permissions, set whatever the umask says; 0 is 0o600. group: by name or number.
+    /// As open_fifo_reader, and makes the FIFO if there is none. mode: the permissions, set
+    /// whatever the umask says; 0 is 0o600. group: by name or number.
     /// Errors as open_fifo_reader and create_fifo.
     #[staticmethod]
     #[pyo3(signature = (path, *, timeout=None, mode=0, group=None, capacity=0, any_owner=false, keep_open=false, unpaired=false))]
@@ -246,7 +269,8 @@ impl Stream {
         Ok(Stream::of(waiting(py, timeout, &|| true, |wait| FifoReader::open_or_create(&path, &options, wait))?.into()))
     }
 
-    /// As open_fifo_writer, and makes the FIFO if there is none. mode: the permissions, set whatever the umask says; 0 is 0o600. group: by name or number.
+    /// As open_fifo_writer, and makes the FIFO if there is none. mode: the permissions, set
+    /// whatever the umask says; 0 is 0o600. group: by name or number.
     /// Errors as open_fifo_writer and create_fifo.
     #[staticmethod]
     #[pyo3(signature = (path, *, timeout=None, mode=0, group=None, capacity=0, any_owner=false))]
@@ -264,7 +288,8 @@ impl Stream {
         Ok(Stream::of(waiting(py, timeout, &|| true, |wait| FifoWriter::open_or_create(&path, &options, wait))?.into()))
     }
 
-    /// Takes over a descriptor that carries bytes: a pipe, a FIFO, a connected stream socket, a terminal, a file. It is the stream's from now on.
+    /// Takes over a descriptor that carries bytes: a pipe, a FIFO, a connected stream socket, a
+    /// terminal, a file. It is the stream's from now on.
     ///
     /// Errors: OSError with EBADF; WrongKind. The descriptor then stays the caller's.
     #[staticmethod]
@@ -277,8 +302,10 @@ impl Stream {
         Ok(OwnedFd::from(self.handle.take()?).into_raw_fd())
     }
 
-    /// Reads what there is, at least one byte and at most size; b"" is the end. Errors: ConnectionResetError; OSError with EBADF for an end that
-    /// is not for reading; BlockingIOError, TimeoutError: nothing has come. Source: read(2), recv(2).
+    /// Reads what there is, at least one byte and at most size; b"" is the end.
+    /// Errors: ConnectionResetError; OSError with EBADF for an end that is not for reading;
+    /// BlockingIOError, TimeoutError: nothing has come.
+    /// Source: read(2), recv(2).
     #[pyo3(signature = (size, *, timeout=None))]
     fn read<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (bytes, mut fresh) = new_bytes(py, size)?;
@@ -286,15 +313,18 @@ impl Stream {
         if count == size { Ok(bytes) } else { Ok(PyBytes::new(py, &fresh.bytes_mut()[..count])) }
     }
 
-    /// Reads what there is into a buffer, at least one byte, and gives how many; 0 is the end. Errors as read.
+    /// Reads what there is into a buffer, at least one byte, and gives how many; 0 is the end.
+    /// Errors as read.
     #[pyo3(signature = (buffer, *, timeout=None))]
     fn read_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<usize> {
         let mut buffer = Buffer::writable(buffer)?;
         self.handle.wait(py, timeout, |stream, wait| stream.read_within(buffer.bytes_mut(), wait))
     }
 
-    /// Reads exactly size bytes. Errors: EndOfStream if nothing comes any more; Truncated if the end comes in the middle; else errors as read. The exception's
-    /// attribute transferred says how many bytes had come, which are lost: read_exact_into keeps them. So it does on what a signal's handler raises.
+    /// Reads exactly size bytes.
+    /// Errors: EndOfStream if nothing comes any more; Truncated if the end comes in the middle;
+    /// else errors as read. The exception's attribute transferred says how many bytes had come,
+    /// which are lost: read_exact_into keeps them. So it does on what a signal's handler raises.
     #[pyo3(signature = (size, *, timeout=None))]
     fn read_exact<'py>(&self, py: Python<'py>, size: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
         let (bytes, mut fresh) = new_bytes(py, size)?;
@@ -310,7 +340,8 @@ impl Stream {
         self.handle.wait_for(py, timeout, |()| size, |stream, wait| stream.read_exact_within(buffer.bytes_mut(), wait))
     }
 
-    /// Reads into several buffers in turn, the first 1024 of them. Errors as read. Source: readv(2).
+    /// Reads into several buffers in turn, the first 1024 of them.
+    /// Errors as read. Source: readv(2).
     #[pyo3(signature = (buffers, *, timeout=None))]
     fn read_vectored_into(&self, py: Python<'_>, buffers: Vec<Bound<'_, PyAny>>, timeout: Option<f64>) -> PyResult<usize> {
         let mut buffers = buffers.iter().map(Buffer::writable).collect::<PyResult<Vec<_>>>()?;
@@ -320,21 +351,26 @@ impl Stream {
         })
     }
 
-    /// Writes what there is room for, at least one byte, and gives how many. Errors: BrokenPipeError if nobody reads any more, and no signal;
-    /// BlockingIOError, TimeoutError: there is no room. Source: write(2), send(2).
+    /// Writes what there is room for, at least one byte, and gives how many.
+    /// Errors: BrokenPipeError if nobody reads any more, and no signal; BlockingIOError,
+    /// TimeoutError: there is no room.
+    /// Source: write(2), send(2).
     #[pyo3(signature = (data, *, timeout=None))]
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<usize> {
         let data = Buffer::readable(data)?;
         self.handle.wait(py, timeout, |stream, wait| stream.write_within(data.bytes(), wait))
     }
 
-    /// Writes everything. Errors as write; the exception's attribute transferred says how many bytes had gone out, also on what a signal's handler raises.
+    /// Writes everything.
+    /// Errors as write; the exception's attribute transferred says how many bytes had gone out,
+    /// also on what a signal's handler raises.
     #[pyo3(signature = (data, *, timeout=None))]
     fn write_all(&self, py: Python<'_>, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         self.write_all_from(py, data, 0, timeout)
     }
 
-    /// write_all of what begins at a byte: for unipc.aio, which goes on with what is left of any buffer.
+    /// write_all of what begins at a byte: for unipc.aio, which goes on with what is left of any
+    /// buffer.
     #[pyo3(name = "_write_all_from", signature = (data, start, *, timeout=None))]
     fn write_all_from(&self, py: Python<'_>, data: &Bound<'_, PyAny>, start: usize, timeout: Option<f64>) -> PyResult<()> {
         let data = Buffer::readable(data)?;
@@ -342,7 +378,8 @@ impl Stream {
         self.handle.wait_for(py, timeout, |()| rest.len(), |stream, wait| stream.write_all_within(rest, wait))
     }
 
-    /// Writes from several pieces in turn, the first 1024 of them. Errors as write. Source: writev(2).
+    /// Writes from several pieces in turn, the first 1024 of them.
+    /// Errors as write. Source: writev(2).
     #[pyo3(signature = (parts, *, timeout=None))]
     fn write_vectored(&self, py: Python<'_>, parts: Vec<Bound<'_, PyAny>>, timeout: Option<f64>) -> PyResult<usize> {
         let parts = parts.iter().map(Buffer::readable).collect::<PyResult<Vec<_>>>()?;
@@ -352,7 +389,8 @@ impl Stream {
         })
     }
 
-    /// Ends a direction of a socket, "read" or "write", or "both". Errors: OSError with EOPNOTSUPP for a pipe, whose end is closed instead.
+    /// Ends a direction of a socket, "read" or "write", or "both".
+    /// Errors: OSError with EOPNOTSUPP for a pipe, whose end is closed instead.
     #[pyo3(signature = (direction="both"))]
     fn shutdown(&self, py: Python<'_>, direction: &str) -> PyResult<()> {
         let how = match direction {
@@ -369,8 +407,9 @@ impl Stream {
         self.handle.share()?.capacity().raise(py)
     }
 
-    /// Sets how many bytes a pipe holds; gives what was got, which is rounded up. Errors: PermissionError above /proc/sys/fs/pipe-max-size; OSError
-    /// with EBUSY below what it holds at the moment.
+    /// Sets how many bytes a pipe holds; gives what was got, which is rounded up.
+    /// Errors: PermissionError above /proc/sys/fs/pipe-max-size; OSError with EBUSY below what it
+    /// holds at the moment.
     fn set_capacity(&self, py: Python<'_>, capacity: usize) -> PyResult<usize> {
         self.handle.share()?.set_capacity(capacity).raise(py)
     }
@@ -380,7 +419,8 @@ impl Stream {
         Ok(Credentials::of(&self.handle.share()?.peer_credentials().raise(py)?))
     }
 
-    /// A pidfd of the process at the other end of a Unix socket, which the caller closes. Errors: Unavailable before Linux 6.5.
+    /// A pidfd of the process at the other end of a Unix socket, which the caller closes.
+    /// Errors: Unavailable before Linux 6.5.
     fn peer_pidfd(&self, py: Python<'_>) -> PyResult<i32> {
         Ok(self.handle.share()?.peer_pidfd().raise(py)?.into_raw_fd())
     }
@@ -390,16 +430,18 @@ impl Stream {
         self.handle.share()?.peer_groups().raise(py)
     }
 
-    /// What the security module (SELinux, AppArmor, Smack) calls the process at the other end of a Unix socket. Errors: Unavailable without one.
+    /// What the security module (SELinux, AppArmor, Smack) calls the process at the other end of a
+    /// Unix socket.
+    /// Errors: Unavailable without one.
     fn peer_label(&self, py: Python<'_>) -> PyResult<String> {
         self.handle.share()?.peer_label().raise(py)
     }
 
-    /// Writes everything to a Unix socket, and sends descriptors (numbers, or objects with fileno()), at most 253, with the first byte. They stay open
-    /// here, too.
+    /// Writes everything to a Unix socket, and sends descriptors (numbers, or objects with
+    /// fileno()), at most 253, with the first byte. They stay open here, too.
     ///
-    /// Errors: OSError with EINVAL without a byte, EOPNOTSUPP for anything but a Unix socket, ETOOMANYREFS; else errors as write_all. If .transferred is not 0,
-    /// the descriptors went out.
+    /// Errors: OSError with EINVAL without a byte, EOPNOTSUPP for anything but a Unix socket,
+    /// ETOOMANYREFS; else errors as write_all. If .transferred is not 0, the descriptors went out.
     #[pyo3(signature = (data, fds, *, timeout=None))]
     fn send_fds(&self, py: Python<'_>, data: &Bound<'_, PyAny>, fds: Vec<Bound<'_, PyAny>>, timeout: Option<f64>) -> PyResult<()> {
         let (data, fds) = (Buffer::readable(data)?, Descriptors::of(fds)?);
@@ -408,11 +450,12 @@ impl Stream {
         self.handle.wait_for(py, timeout, |()| data.len(), sent)
     }
 
-    /// Reads what there is from a Unix socket, at least one byte and at most size, and takes up to maximum descriptors that come with it, which the caller
-    /// closes. They are close-on-exec. (b"", []) is the end. An ordinary read closes what comes.
+    /// Reads what there is from a Unix socket, at least one byte and at most size, and takes up to
+    /// maximum descriptors that come with it, which the caller closes. They are close-on-exec.
+    /// (b"", []) is the end. An ordinary read closes what comes.
     ///
-    /// Errors: OSError with EPROTO if the peer sent more, EMFILE if there is no room for them: all are closed then, and the bytes are lost; else errors
-    /// as read.
+    /// Errors: OSError with EPROTO if the peer sent more, EMFILE if there is no room for them: all
+    /// are closed then, and the bytes are lost; else errors as read.
     #[pyo3(signature = (size, maximum=1, *, timeout=None))]
     fn receive_fds<'py>(
         &self,
@@ -427,7 +470,8 @@ impl Stream {
         Ok((PyBytes::new(py, &fresh.bytes_mut()[..count]), released(received)))
     }
 
-    /// The address of the other end: "/path", "@name", "127.0.0.1:80", "[::1]:80"; "" for a Unix socket that has none.
+    /// The address of the other end: "/path", "@name", "127.0.0.1:80", "[::1]:80"; "" for a Unix
+    /// socket that has none.
     fn peer_address(&self, py: Python<'_>) -> PyResult<String> {
         self.handle.share()?.peer_address().raise(py)
     }

@@ -7,10 +7,14 @@ use unipc::sync;
 use crate::error::Raise;
 use crate::in_place::{InPlace, acquire, tried};
 
-/// An event at a place in shared memory: something has happened, and whoever waits for it goes on. Zero bytes are one of manual reset that is not set.
+/// An event at a place in shared memory: something has happened, and whoever waits for it goes
+/// on. Zero bytes are one of manual reset that is not set.
 ///
-/// Of manual reset it is a gate: once set it lets everybody through until reset. Of automatic reset (init) each setting lets one through. 128 bytes at a
-/// multiple of 8. It belongs to nobody, trusts everyone who can write the page, works across pid namespaces, and keeps the memory mapped. Source: futex(2).
+/// Of manual reset it is a gate: once set it lets everybody through until reset. Of automatic
+/// reset (init) each setting lets one through. 128 bytes at a multiple of 8. It belongs to
+/// nobody, trusts everyone who can write the page, works across pid namespaces, and keeps the
+/// memory mapped.
+/// Source: futex(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Event(InPlace);
 
@@ -27,15 +31,17 @@ impl Event {
     #[classattr]
     const SIZE: usize = size_of::<sync::Event>();
 
-    /// The event at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over one. Errors: ValueError for a place that is not
-    /// inside or not aligned.
+    /// The event at an offset of a writable buffer: a Memory, a memoryview, a ctypes structure over
+    /// one.
+    /// Errors: ValueError for a place that is not inside or not aligned.
     #[staticmethod]
     #[pyo3(signature = (source, offset=0))]
     fn from_buffer(source: &Bound<'_, PyAny>, offset: usize) -> PyResult<Event> {
         InPlace::new::<sync::Event>(source, offset).map(Event)
     }
 
-    /// Makes the event anew, whatever bytes stood there; zero bytes need no init. Nobody may use it meanwhile.
+    /// Makes the event anew, whatever bytes stood there; zero bytes need no init. Nobody may use it
+    /// meanwhile.
     #[pyo3(signature = (*, automatic_reset=false, set=false))]
     fn init(&self, automatic_reset: bool, set: bool) {
         let fresh = if automatic_reset { sync::Event::automatic_reset(set) } else { sync::Event::manual_reset(set) };

@@ -14,16 +14,20 @@ use crate::message::Message;
 use crate::stream::path_text;
 use crate::wait::waiting;
 
-/// The key of a System V object that belongs to a file: the number that ftok gives, so that plain C programs agree.
+/// The key of a System V object that belongs to a file: the number that ftok gives, so that
+/// plain C programs agree.
 ///
-/// id: 1 to 255, for several objects of one file. Two files may give one key, and a file that is deleted and made anew gives another one.
-/// Errors: FileNotFoundError and what else stat raises; OSError with EINVAL. Source: ftok(3), sysvipc(7).
+/// id: 1 to 255, for several objects of one file. Two files may give one key, and a file that
+/// is deleted and made anew gives another one.
+/// Errors: FileNotFoundError and what else stat raises; OSError with EINVAL.
+/// Source: ftok(3), sysvipc(7).
 #[pyfunction]
 pub(crate) fn sysv_key(py: Python<'_>, path: PathBuf, id: u8) -> PyResult<i32> {
     unipc::name::sysv_key(&path_text(path)?, id).raise(py)
 }
 
-/// What a System V message queue is like at a moment. Times are in seconds since 1970, 0 for never.
+/// What a System V message queue is like at a moment. Times are in seconds since 1970, 0 for
+/// never.
 #[pyclass(frozen, get_all, module = "unipc")]
 pub(crate) struct SysvQueueStatus {
     /// How many messages are in it.
@@ -61,10 +65,13 @@ impl SysvQueueStatus {
     }
 }
 
-/// A System V message queue: messages with a type, of which a receiver chooses. What plain C programs get with msgget.
+/// A System V message queue: messages with a type, of which a receiver chooses. What plain C
+/// programs get with msgget.
 ///
-/// It stays until it is removed or the machine restarts. A handle costs memory alone and works in children made by fork; pickling opens the queue by its
-/// id. It is no descriptor: who waits probes, and is up to 10 ms late. `with` closes it. Source: sysvipc(7), msgop(2).
+/// It stays until it is removed or the machine restarts. A handle costs memory alone and works
+/// in children made by fork; pickling opens the queue by its id. It is no descriptor: who waits
+/// probes, and is up to 10 ms late. `with` closes it.
+/// Source: sysvipc(7), msgop(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct SysvQueue {
     handle: Handle<message::SysvQueue>,
@@ -119,10 +126,12 @@ impl SysvQueue {
 impl SysvQueue {
     /// Creates a queue under a key, exclusively.
     ///
-    /// key: not 0; sysv_key makes one of a path. limit: how many bytes of messages it holds; 0 is the system's choice, kernel.msgmnb. mode: the
-    /// permissions; 0 is 0o600. group: by name or number. temporary removes the queue when this handle is closed.
-    /// Errors: FileExistsError; OSError with ENOSPC: too many queues; PermissionError: a limit above kernel.msgmnb, or a group of others; OSError with
-    /// EINVAL. The text names the limit. Source: msgget(2).
+    /// key: not 0; sysv_key makes one of a path. limit: how many bytes of messages it holds; 0 is
+    /// the system's choice, kernel.msgmnb. mode: the permissions; 0 is 0o600. group: by name or
+    /// number. temporary removes the queue when this handle is closed.
+    /// Errors: FileExistsError; OSError with ENOSPC: too many queues; PermissionError: a limit
+    /// above kernel.msgmnb, or a group of others; OSError with EINVAL. The text names the limit.
+    /// Source: msgget(2).
     #[staticmethod]
     #[pyo3(signature = (key, *, limit=0, mode=0, group=None, temporary=false))]
     fn create(py: Python<'_>, key: i32, limit: usize, mode: u32, group: Option<String>, temporary: bool) -> PyResult<SysvQueue> {
@@ -130,7 +139,9 @@ impl SysvQueue {
         made(py, Some(0.0), options, |options| message::SysvQueue::create(key, options))
     }
 
-    /// Creates a queue without a key, for children and for who is told its id. Unless it is temporary, it stays. Errors as create.
+    /// Creates a queue without a key, for children and for who is told its id. Unless it is
+    /// temporary, it stays.
+    /// Errors as create.
     #[staticmethod]
     #[pyo3(signature = (*, limit=0, mode=0, group=None, temporary=false))]
     fn create_private(py: Python<'_>, limit: usize, mode: u32, group: Option<String>, temporary: bool) -> PyResult<SysvQueue> {
@@ -138,8 +149,9 @@ impl SysvQueue {
         made(py, Some(0.0), options, message::SysvQueue::create_private)
     }
 
-    /// Opens a queue that exists. any_owner accepts one that a user other than oneself and root owns or made; wait_for_creator: seconds, None for
-    /// ever. Errors: FileNotFoundError; PermissionError.
+    /// Opens a queue that exists. any_owner accepts one that a user other than oneself and root
+    /// owns or made; wait_for_creator: seconds, None for ever.
+    /// Errors: FileNotFoundError; PermissionError.
     #[staticmethod]
     #[pyo3(
         signature = (key, *, any_owner=false, wait_for_creator=Some(0.0)),
@@ -150,8 +162,9 @@ impl SysvQueue {
         made(py, wait_for_creator, options, |options| message::SysvQueue::open(key, options))
     }
 
-    /// Opens a queue, or creates it if there is none: the limit counts only for the one who creates. There is no creator to wait
-    /// for: a queue comes whole. Arguments and errors as open and create.
+    /// Opens a queue, or creates it if there is none: the limit counts only for the one who
+    /// creates. There is no creator to wait for: a queue comes whole.
+    /// Arguments and errors as open and create.
     #[staticmethod]
     #[pyo3(signature = (key, *, limit=0, mode=0, group=None, any_owner=false, temporary=false))]
     fn open_or_create(
@@ -167,7 +180,8 @@ impl SysvQueue {
         made(py, Some(0.0), options, |options| message::SysvQueue::open_or_create(key, options))
     }
 
-    /// Opens a queue by its id, which its creator has told. Errors: OSError with EIDRM if there is none; PermissionError.
+    /// Opens a queue by its id, which its creator has told.
+    /// Errors: OSError with EIDRM if there is none; PermissionError.
     #[staticmethod]
     #[pyo3(signature = (id, *, any_owner=false))]
     fn open_id(py: Python<'_>, id: i32, any_owner: bool) -> PyResult<SysvQueue> {
@@ -175,31 +189,36 @@ impl SysvQueue {
         made(py, Some(0.0), options, |options| message::SysvQueue::open_id(id, options))
     }
 
-    /// Removes the queue of a key, with all that is in it. Errors: FileNotFoundError; PermissionError. Source: msgctl(2).
+    /// Removes the queue of a key, with all that is in it.
+    /// Errors: FileNotFoundError; PermissionError. Source: msgctl(2).
     #[staticmethod]
     fn remove_key(py: Python<'_>, key: i32) -> PyResult<()> {
         message::SysvQueue::remove_key(key).raise(py)
     }
 
-    /// Removes the queue with all that is in it: who waits in it gets OSError with EIDRM. Errors: OSError with EIDRM if it is gone already;
-    /// PermissionError.
+    /// Removes the queue with all that is in it: who waits in it gets OSError with EIDRM.
+    /// Errors: OSError with EIDRM if it is gone already; PermissionError.
     fn remove(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.share()?.remove().raise(py)
     }
 
     /// Sends a message of a type, at least 1.
     ///
-    /// Errors: OSError with EMSGSIZE above kernel.msgmax, or above all that the queue holds; with EINVAL for another type; with EIDRM when the queue is
-    /// removed; PermissionError; BlockingIOError, TimeoutError while it is full. Source: msgsnd(2).
+    /// Errors: OSError with EMSGSIZE above kernel.msgmax, or above all that the queue holds; with
+    /// EINVAL for another type; with EIDRM when the queue is removed; PermissionError;
+    /// BlockingIOError, TimeoutError while it is full.
+    /// Source: msgsnd(2).
     #[pyo3(signature = (message, r#type=1, *, timeout=None))]
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>, r#type: i64, timeout: Option<f64>) -> PyResult<()> {
         let message = Buffer::readable(message)?;
         self.handle.wait(py, timeout, |queue, wait| queue.send(message.bytes(), r#type, wait))
     }
 
-    /// Receives a message. type: 0 for the oldest; n for the oldest of type n, or with all_but of any other; -n for the lowest type there is, up to n.
+    /// Receives a message. type: 0 for the oldest; n for the oldest of type n, or with all_but of
+    /// any other; -n for the lowest type there is, up to n.
     ///
-    /// Errors: OSError with EIDRM when the queue is removed; PermissionError; BlockingIOError, TimeoutError while there is no such message.
+    /// Errors: OSError with EIDRM when the queue is removed; PermissionError; BlockingIOError,
+    /// TimeoutError while there is no such message.
     /// Source: msgrcv(2).
     #[pyo3(signature = (r#type=0, *, all_but=false, timeout=None))]
     fn receive<'py>(&self, py: Python<'py>, r#type: i64, all_but: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyBytes>> {
@@ -216,8 +235,9 @@ impl SysvQueue {
         Message::of(py, &message, &info)
     }
 
-    /// Receives a message into a buffer, and gives its length. Errors as receive; OSError with E2BIG if the buffer is too small: the message stays,
-    /// unless cut says that what does not fit is to be lost.
+    /// Receives a message into a buffer, and gives its length.
+    /// Errors as receive; OSError with E2BIG if the buffer is too small: the message stays, unless
+    /// cut says that what does not fit is to be lost.
     #[pyo3(signature = (buffer, r#type=0, *, all_but=false, cut=false, timeout=None))]
     fn receive_into(
         &self,
@@ -236,13 +256,15 @@ impl SysvQueue {
         Ok(info.size)
     }
 
-    /// The length of the message that such a receive would give now, None if there is none. Errors: Unavailable where the kernel does not let us look.
+    /// The length of the message that such a receive would give now, None if there is none.
+    /// Errors: Unavailable where the kernel does not let us look.
     #[pyo3(signature = (r#type=0, *, all_but=false))]
     fn next_size(&self, py: Python<'_>, r#type: i64, all_but: bool) -> PyResult<Option<usize>> {
         self.handle.share()?.next_size(which(r#type, all_but)?).raise(py)
     }
 
-    /// What the queue is like now. Errors: PermissionError without the right to read; OSError with EIDRM.
+    /// What the queue is like now.
+    /// Errors: PermissionError without the right to read; OSError with EIDRM.
     fn status(&self, py: Python<'_>) -> PyResult<SysvQueueStatus> {
         let found = self.handle.share()?.status().raise(py)?;
         Ok(SysvQueueStatus {
@@ -262,7 +284,8 @@ impl SysvQueue {
         })
     }
 
-    /// Changes how many bytes of messages it holds. Errors: PermissionError above kernel.msgmnb; OSError with EINVAL for none, with EIDRM.
+    /// Changes how many bytes of messages it holds.
+    /// Errors: PermissionError above kernel.msgmnb; OSError with EINVAL for none, with EIDRM.
     fn set_limit(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
         self.handle.share()?.set_limit(bytes).raise(py)
     }

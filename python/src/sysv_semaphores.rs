@@ -11,8 +11,10 @@ use crate::wait::waiting;
 
 /// One of the operations that SysvSemaphores.operate does together.
 ///
-/// change: above 0 so many units are given; below they are taken, as soon as there are as many; 0 waits until there is none. undo: when the process ends,
-/// the kernel takes the change back. at_once: if this one would have to wait, the call fails with BlockingIOError at once. Source: semop(2).
+/// change: above 0 so many units are given; below they are taken, as soon as there are as many;
+/// 0 waits until there is none. undo: when the process ends, the kernel takes the change back.
+/// at_once: if this one would have to wait, the call fails with BlockingIOError at once.
+/// Source: semop(2).
 #[pyclass(frozen, get_all, eq, hash, module = "unipc")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct SysvOperation {
@@ -47,7 +49,8 @@ impl SysvOperation {
     }
 }
 
-/// What a set of System V semaphores is like at a moment. Times are in seconds since 1970, 0 for never.
+/// What a set of System V semaphores is like at a moment. Times are in seconds since 1970, 0
+/// for never.
 #[pyclass(frozen, get_all, module = "unipc")]
 pub(crate) struct SysvSemaphoresStatus {
     /// How many semaphores it has.
@@ -75,11 +78,13 @@ impl SysvSemaphoresStatus {
     }
 }
 
-/// A set of System V semaphores, of which one call takes and gives atomically, and whose units come back from the dead. What plain C programs get with
-/// semget.
+/// A set of System V semaphores, of which one call takes and gives atomically, and whose units
+/// come back from the dead. What plain C programs get with semget.
 ///
-/// It stays until it is removed or the machine restarts. A handle costs memory alone and works in children made by fork; pickling opens the set by its
-/// id. len() is how many semaphores it has. `with` closes it. Source: sysvipc(7), semop(2).
+/// It stays until it is removed or the machine restarts. A handle costs memory alone and works
+/// in children made by fork; pickling opens the set by its id. len() is how many semaphores it
+/// has. `with` closes it.
+/// Source: sysvipc(7), semop(2).
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct SysvSemaphores {
     handle: Handle<sync::SysvSemaphores>,
@@ -148,10 +153,13 @@ impl SysvSemaphores {
 impl SysvSemaphores {
     /// Creates a set under a key, exclusively. Nobody meets it without its values.
     ///
-    /// key: not 0; sysv_key makes one of a path. values: how many units each semaphore has at first, at most 32767; None is one semaphore without a unit. mode: the permissions; 0 is 0o600.
-    /// group: by name or number. temporary removes the set when this handle is closed.
-    /// Errors: FileExistsError; OSError with ENOSPC: too many sets or semaphores in all; with EINVAL: too many in a set, none; with ERANGE: a larger value;
-    /// PermissionError: a group of others. The text names the limit. Source: semget(2).
+    /// key: not 0; sysv_key makes one of a path. values: how many units each semaphore has at
+    /// first, at most 32767; None is one semaphore without a unit. mode: the permissions; 0 is
+    /// 0o600. group: by name or number. temporary removes the set when this handle is closed.
+    /// Errors: FileExistsError; OSError with ENOSPC: too many sets or semaphores in all; with
+    /// EINVAL: too many in a set, none; with ERANGE: a larger value; PermissionError: a group of
+    /// others. The text names the limit.
+    /// Source: semget(2).
     #[staticmethod]
     #[pyo3(signature = (key, values=None, *, mode=0, group=None, temporary=false))]
     fn create(
@@ -167,7 +175,9 @@ impl SysvSemaphores {
         made(py, Some(0.0), options, |options| sync::SysvSemaphores::create(key, options))
     }
 
-    /// Creates a set without a key, for children and for who is told its id. Unless it is temporary, it stays. Errors as create.
+    /// Creates a set without a key, for children and for who is told its id. Unless it is
+    /// temporary, it stays.
+    /// Errors as create.
     #[staticmethod]
     #[pyo3(signature = (values=None, *, mode=0, group=None, temporary=false))]
     fn create_private(
@@ -182,8 +192,10 @@ impl SysvSemaphores {
         made(py, Some(0.0), options, sync::SysvSemaphores::create_private)
     }
 
-    /// Opens a set that exists and has its first values. count: so many semaphores there must be at least. any_owner accepts one that a user other than
-    /// oneself and root owns or made; wait_for_creator: seconds, None for ever. Errors: FileNotFoundError; PermissionError; WrongSize.
+    /// Opens a set that exists and has its first values. count: so many semaphores there must be at
+    /// least. any_owner accepts one that a user other than oneself and root owns or made;
+    /// wait_for_creator: seconds, None for ever.
+    /// Errors: FileNotFoundError; PermissionError; WrongSize.
     #[staticmethod]
     #[pyo3(
         signature = (key, *, count=1, any_owner=false, wait_for_creator=Some(0.0)),
@@ -193,9 +205,10 @@ impl SysvSemaphores {
         made(py, wait_for_creator, at_least(count, any_owner), |options| sync::SysvSemaphores::open(key, options))
     }
 
-    /// Opens a set, or creates it if there is none: the values count only for the one who creates. A set whose creator was killed before it had its values is
-    /// made anew. wait_for_creator: seconds for a creator that lives to finish, None for ever; 0 is one second. Errors as open and create; OSError with EBUSY
-    /// if it does not.
+    /// Opens a set, or creates it if there is none: the values count only for the one who creates.
+    /// A set whose creator was killed before it had its values is made anew. wait_for_creator:
+    /// seconds for a creator that lives to finish, None for ever; 0 is one second.
+    /// Errors as open and create; OSError with EBUSY if it does not.
     #[staticmethod]
     #[pyo3(
         signature = (key, values=None, *, mode=0, group=None, any_owner=false, temporary=false, wait_for_creator=Some(0.0)),
@@ -217,7 +230,8 @@ impl SysvSemaphores {
         made(py, wait_for_creator, options, |options| sync::SysvSemaphores::open_or_create(key, options))
     }
 
-    /// Opens a set by its id, which its creator has told. Errors: OSError with EIDRM if there is none; else as open.
+    /// Opens a set by its id, which its creator has told.
+    /// Errors: OSError with EIDRM if there is none; else as open.
     #[staticmethod]
     #[pyo3(signature = (id, *, count=1, any_owner=false))]
     fn open_id(py: Python<'_>, id: i32, count: usize, any_owner: bool) -> PyResult<SysvSemaphores> {
@@ -230,12 +244,14 @@ impl SysvSemaphores {
         sync::SysvSemaphores::remove_key(key).raise(py)
     }
 
-    /// Removes the set: who waits in it gets OSError with EIDRM. Errors: OSError with EIDRM if it is gone already; PermissionError.
+    /// Removes the set: who waits in it gets OSError with EIDRM.
+    /// Errors: OSError with EIDRM if it is gone already; PermissionError.
     fn remove(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.with(py, |set| set.remove())
     }
 
-    /// Takes a unit. undo: when the process ends, the kernel gives it back. Errors: BlockingIOError, TimeoutError; else as operate.
+    /// Takes a unit. undo: when the process ends, the kernel gives it back.
+    /// Errors: BlockingIOError, TimeoutError; else as operate.
     #[pyo3(signature = (semaphore=0, *, undo=false, timeout=None))]
     fn wait(&self, py: Python<'_>, semaphore: usize, undo: bool, timeout: Option<f64>) -> PyResult<()> {
         self.operate_all(py, timeout, &[sync::SysvOperation { semaphore, change: -1, undo, at_once: false }])
@@ -247,7 +263,8 @@ impl SysvSemaphores {
         tried(py, self.handle.share()?.operate(&[sync::SysvOperation { semaphore, change: -1, undo, at_once: false }], Wait::NEVER))
     }
 
-    /// Gives a unit back, with undo if it was taken so. Errors: OSError with ERANGE beyond 32767; else as operate.
+    /// Gives a unit back, with undo if it was taken so.
+    /// Errors: OSError with ERANGE beyond 32767; else as operate.
     #[pyo3(signature = (semaphore=0, *, undo=false))]
     fn post(&self, py: Python<'_>, semaphore: usize, undo: bool) -> PyResult<()> {
         self.operate_all(py, Some(0.0), &[sync::SysvOperation { semaphore, change: 1, undo, at_once: false }])
@@ -259,34 +276,41 @@ impl SysvSemaphores {
         self.operate_all(py, timeout, &[sync::SysvOperation { semaphore, change: 0, undo: false, at_once: false }])
     }
 
-    /// Does all the operations in one step, in their order, or none: as soon as all of them can be done.
+    /// Does all the operations in one step, in their order, or none: as soon as all of them can be
+    /// done.
     ///
-    /// Errors: BlockingIOError, TimeoutError while they cannot; OSError with EFBIG for a semaphore that the set does not have, with ERANGE for a value above
-    /// 32767, with E2BIG for too many operations, EINVAL for none, with EIDRM when the set is removed; PermissionError. Source: semop(2).
+    /// Errors: BlockingIOError, TimeoutError while they cannot; OSError with EFBIG for a semaphore
+    /// that the set does not have, with ERANGE for a value above 32767, with E2BIG for too many
+    /// operations, EINVAL for none, with EIDRM when the set is removed; PermissionError.
+    /// Source: semop(2).
     #[pyo3(signature = (operations, *, timeout=None))]
     fn operate(&self, py: Python<'_>, operations: Vec<Py<SysvOperation>>, timeout: Option<f64>) -> PyResult<()> {
         let operations: Vec<_> = operations.iter().map(|operation| operation.get().core()).collect();
         self.operate_all(py, timeout, &operations)
     }
 
-    /// How many units of a semaphore are free at this moment. Errors: OSError with EFBIG, EIDRM; PermissionError.
+    /// How many units of a semaphore are free at this moment.
+    /// Errors: OSError with EFBIG, EIDRM; PermissionError.
     #[pyo3(signature = (semaphore=0))]
     fn value(&self, py: Python<'_>, semaphore: usize) -> PyResult<u32> {
         self.handle.with(py, |set| set.value(semaphore))
     }
 
-    /// Sets how many units a semaphore has, whoever holds some, and makes the kernel forget what was to be undone to it.
+    /// Sets how many units a semaphore has, whoever holds some, and makes the kernel forget what
+    /// was to be undone to it.
     /// Errors: OSError with ERANGE above 32767, with EFBIG, EIDRM; PermissionError.
     fn set_value(&self, py: Python<'_>, semaphore: usize, value: u32) -> PyResult<()> {
         self.handle.with(py, |set| set.set_value(semaphore, value))
     }
 
-    /// How many units each semaphore has at this moment, all at once. Errors: OSError with EIDRM; PermissionError.
+    /// How many units each semaphore has at this moment, all at once.
+    /// Errors: OSError with EIDRM; PermissionError.
     fn values(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
         self.handle.with(py, |set| set.values())
     }
 
-    /// Sets how many units each semaphore has, all at once. Errors as set_value; OSError with EINVAL for another number of values.
+    /// Sets how many units each semaphore has, all at once.
+    /// Errors as set_value; OSError with EINVAL for another number of values.
     fn set_values(&self, py: Python<'_>, values: Vec<u32>) -> PyResult<()> {
         self.handle.with(py, |set| set.set_values(&values))
     }
@@ -309,7 +333,8 @@ impl SysvSemaphores {
         self.handle.with(py, |set| set.last_process(semaphore))
     }
 
-    /// What the set is like now. Errors: PermissionError without the right to read; OSError with EIDRM.
+    /// What the set is like now.
+    /// Errors: PermissionError without the right to read; OSError with EIDRM.
     fn status(&self, py: Python<'_>) -> PyResult<SysvSemaphoresStatus> {
         let found = self.handle.with(py, |set| set.status())?;
         Ok(SysvSemaphoresStatus {
@@ -324,18 +349,21 @@ impl SysvSemaphores {
         })
     }
 
-    /// Changes the permissions, of which "execute" means nothing; 0 is 0o600. Errors: PermissionError; OSError with EINVAL, EIDRM.
+    /// Changes the permissions, of which "execute" means nothing; 0 is 0o600.
+    /// Errors: PermissionError; OSError with EINVAL, EIDRM.
     fn set_mode(&self, py: Python<'_>, mode: u32) -> PyResult<()> {
         self.handle.with(py, |set| set.set_mode(mode))
     }
 
-    /// Changes owner, group or both; None leaves it. Whoever made the set keeps an owner's rights. Errors: PermissionError; OSError with EIDRM.
+    /// Changes owner, group or both; None leaves it. Whoever made the set keeps an owner's rights.
+    /// Errors: PermissionError; OSError with EIDRM.
     #[pyo3(signature = (uid=None, gid=None))]
     fn set_owner(&self, py: Python<'_>, uid: Option<u32>, gid: Option<u32>) -> PyResult<()> {
         self.handle.with(py, |set| set.set_owner(uid, gid))
     }
 
-    /// Closes the handle; again is fine. Who waits in it wakes with ValueError. What the process has to undo stays to be undone.
+    /// Closes the handle; again is fine. Who waits in it wakes with ValueError. What the process
+    /// has to undo stays to be undone.
     fn close(&self) {
         self.handle.close();
     }

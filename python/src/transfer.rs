@@ -14,7 +14,8 @@ use crate::wait::{waiting, waiting_for};
 pub(crate) struct Transferred {
     /// How many bytes the destination has got.
     bytes: u64,
-    /// The way that it went: "splice", "splice twice", "sendfile", "copy_file_range", "read and write".
+    /// The way that it went: "splice", "splice twice", "sendfile", "copy_file_range", "read and
+    /// write".
     way: &'static str,
     /// Whether the source has ended.
     at_end: bool,
@@ -28,13 +29,16 @@ impl Transferred {
     }
 }
 
-/// Transfers bytes from any descriptor to any by the fastest way that the pair allows: pipes, sockets, files, terminals; each an int, or an object with
-/// fileno(), which is not to be closed meanwhile.
+/// Transfers bytes from any descriptor to any by the fastest way that the pair allows: pipes,
+/// sockets, files, terminals; each an int, or an object with fileno(), which is not to be
+/// closed meanwhile.
 ///
-/// length: how many bytes; None is to the end. source_offset, destination_offset: where in a file; its position stays then, and moves otherwise. way: this way
-/// alone. A failure says how many bytes have arrived in its attribute transferred.
-/// Errors: BrokenPipeError, ConnectionResetError; BlockingIOError, TimeoutError; OSError with ENOSPC, EBADF, ESPIPE, EINVAL. Source: splice(2), sendfile(2),
-/// copy_file_range(2).
+/// length: how many bytes; None is to the end. source_offset, destination_offset: where in a
+/// file; its position stays then, and moves otherwise. way: this way alone. A failure says how
+/// many bytes have arrived in its attribute transferred.
+/// Errors: BrokenPipeError, ConnectionResetError; BlockingIOError, TimeoutError; OSError with
+/// ENOSPC, EBADF, ESPIPE, EINVAL.
+/// Source: splice(2), sendfile(2), copy_file_range(2).
 #[pyfunction]
 #[pyo3(signature = (source, destination, *, length=None, source_offset=None, destination_offset=None, way=None, timeout=None))]
 #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
@@ -61,9 +65,12 @@ pub(crate) fn transfer(
     Ok(Transferred { bytes: done.bytes, way: done.way.name(), at_end: done.at_end })
 }
 
-/// Duplicates what is in a pipe into another, without taking it out: at least a byte, at most length; gives how many, 0 at the end. The next call begins with the
-/// same byte again unless somebody has read it: so read, or transfer, what was duplicated.
-/// Errors: BrokenPipeError; BlockingIOError, TimeoutError; OSError with EINVAL for what is no pipe. Source: tee(2).
+/// Duplicates what is in a pipe into another, without taking it out: at least a byte, at most
+/// length; gives how many, 0 at the end. The next call begins with the same byte again unless
+/// somebody has read it: so read, or transfer, what was duplicated.
+/// Errors: BrokenPipeError; BlockingIOError, TimeoutError; OSError with EINVAL for what is no
+/// pipe.
+/// Source: tee(2).
 #[pyfunction]
 #[pyo3(signature = (source, destination, length, *, timeout=None))]
 pub(crate) fn tee(

@@ -119,10 +119,12 @@ fn bound() -> Option<unipc::Stop> {
     BOUND.try_with(|bound| bound.borrow().last().map(|(_, stop)| stop.clone())).ok().flatten()
 }
 
-/// A stop token: ends waits from another thread. Each wait of a thread that has bound the token (``with stop.bound():``) then fails with
-/// ``OSError`` of errno ``ECANCELED``, now and until `reset`.
+/// A stop token: ends waits from another thread. Each wait of a thread that has bound the token
+/// (``with stop.bound():``) then fails with ``OSError`` of errno ``ECANCELED``, now and until
+/// `reset`.
 ///
-/// It costs one descriptor. After fork, parent and child share it: a request in either ends the waits of both.
+/// It costs one descriptor. After fork, parent and child share it: a request in either ends the
+/// waits of both.
 #[pyclass(frozen, weakref, module = "unipc")]
 pub(crate) struct Stop(unipc::Stop);
 
@@ -148,8 +150,8 @@ impl Stop {
         self.0.is_requested()
     }
 
-    /// Binds the token to the calling thread for the length of a with statement; the one that was bound last counts. RuntimeError if the statement ends in
-    /// another thread than it began in.
+    /// Binds the token to the calling thread for the length of a with statement; the one that was
+    /// bound last counts. RuntimeError if the statement ends in another thread than it began in.
     fn bound(slf: Py<Self>) -> Bound {
         Bound { stop: slf, entered: Entered::default() }
     }

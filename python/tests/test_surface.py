@@ -30,7 +30,7 @@ def _texts() -> dict[str, str | None]:
             texts[f"{module.__name__}.{name}"] = inspect.getdoc(thing)
             # Of numbers help shows the value; their comment is in the source.
             attributes = _public(thing) if isinstance(thing, type) and not issubclass(thing, BaseException) else {}
-            texts |= {f"{module.__name__}.{name}.{key}": value.__doc__ for key, value in attributes.items() if not isinstance(value, int)}
+            texts |= {f"{module.__name__}.{name}.{key}": inspect.getdoc(value) for key, value in attributes.items() if not isinstance(value, int)}
     return texts
 
 
@@ -39,6 +39,10 @@ def test_everything_is_documented() -> None:
     assert len(texts) > 500
     assert [name for name, text in texts.items() if not text or not text.strip().endswith((".", "`.", "):", '"'))] == []
     assert all(module.__doc__ for module in MODULES)
+    # In a terminal help is not wrapped.
+    long = {name: line for name, text in texts.items() for line in (text or "").splitlines() if len(line) > 100}
+    assert long == {}
+    assert [line for module in MODULES for line in (module.__doc__ or "").splitlines() if len(line) > 100] == []
 
 
 def test_what_waits_says_how_that_fails() -> None:

@@ -1,8 +1,18 @@
-"""Every way that processes on a machine talk to each other: streams, messages, shared memory, synchronisation.
+"""Every way that processes on a machine talk to each other.
 
-Timeouts are in seconds; None waits for ever, 0 does not wait (BlockingIOError), and running out is TimeoutError. What the system refuses is
-the builtin subclass of OSError, with errno and filename; what no errno describes is a subclass of unipc.Error. KeyboardInterrupt ends every
-wait.
+Streams of bytes: pipe, Stream, Listener; Framed has messages on one; create_fifo, transfer, tee.
+Messages: Datagram, Seqpacket, SeqpacketListener, Mq, SysvQueue.
+Memory: Memory, and in it Atomic, Mutex, RwLock, Spinlock, Condvar, Semaphore, Event, Barrier.
+Locks with a name: PosixSemaphore, SysvSemaphores, FileLock.
+Events: EventFd, Timer, Signals, send_signal; Poller waits for many, Ring reads and writes many.
+Processes: Process, Pipeline.
+Files: replace_file, append_record, FileFollower.
+For asyncio: unipc.aio. Who ends waits from another thread: Stop.
+
+Timeouts are in seconds; None waits for ever, 0 does not wait (BlockingIOError), and running
+out is TimeoutError. What the system refuses is the builtin subclass of OSError, with errno and
+filename; what no errno describes is a subclass of unipc.Error. KeyboardInterrupt ends every
+wait. Sizes, offsets and capacities are in bytes, modes are numbers like 0o600.
 """
 
 from __future__ import annotations
@@ -177,11 +187,12 @@ def get_include() -> str:
 
 
 def __dir__() -> list[str]:
+    """Also the types of ctypes, which are made when they are first asked for."""
     return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> object:
-    # ctypes costs time as well, and few need it.
+    """Makes the types of ctypes: that costs time to import, and few need it."""
     if name.startswith("c_") and name in __all__:
         import unipc._structures
 

@@ -1,10 +1,12 @@
-"""How a task waits: for a descriptor, or by asking. What the classes of unipc.aio have in common."""
+"""How a task waits: for a descriptor, or by asking. What the classes of unipc.aio have in
+common.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, Protocol, Self, TypeVar
 
 import unipc
 
@@ -24,6 +26,7 @@ class WithDescriptor(Closable, Protocol):
 
 
 Result = TypeVar("Result")
+Parameters = ParamSpec("Parameters")
 Wrapped = TypeVar("Wrapped")
 Object = TypeVar("Object", bound=Closable)
 File = TypeVar("File", bound=WithDescriptor)
@@ -46,6 +49,33 @@ async def probe(attempt: Callable[[], Result], *retried: type[Exception]) -> Res
 
 def without_listener(is_waited_for: bool) -> tuple[type[Exception], ...]:
     return (FileNotFoundError, ConnectionRefusedError) if is_waited_for else ()
+
+
+async def in_thread(call: Callable[Parameters, Result], /, *arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+    """Runs a call of unipc that waits, in a thread of the loop's executor.
+
+    `await in_thread(unipc.transfer, source, destination)`. When the task is cancelled a stop
+    token ends the wait, and the task goes on as soon as the call has returned. What it got all
+    the same is dropped: so lock by FileLock and not by this. A limit is asyncio's, or the
+    call's own timeout.
+    """
+    stop = unipc.Stop()
+
+    def run() -> Result:
+        with stop.bound():
+            return call(*arguments, **keywords)
+
+    running = asyncio.create_task(asyncio.to_thread(run))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.request()
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+        raise
 
 
 class _Waiting:

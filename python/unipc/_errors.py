@@ -6,8 +6,9 @@ from __future__ import annotations
 class Error(OSError):
     """A failure that no errno describes; `errno` is None.
 
-    code is the number that the C library returns, strerror says what was tried and why it failed, filename is the object's name or None;
-    transferred is how many bytes had passed when it failed.
+    code is the number that the C library returns, strerror says what was tried and why it
+    failed, filename is the object's name or None; transferred is how many bytes had passed when
+    it failed.
     """
 
     code: int = -10003
@@ -66,6 +67,13 @@ class WrongSize(Error):
 
 
 class Incompatible(Error):
-    """An object in memory was made by another ABI, is of another kind, or belongs to another pid namespace."""
+    """An object in memory was made by another ABI, is of another kind, or belongs to another pid
+    namespace.
+    """
 
     code = -10007
+
+
+# As tracebacks show them, and pickles name them.
+for _kind in (Error, EndOfStream, Truncated, Forked, InternalError, Unavailable, WrongKind, WrongSize, Incompatible):
+    _kind.__module__ = "unipc"

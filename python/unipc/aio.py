@@ -1,15 +1,20 @@
-"""What blocks in unipc, for asyncio: the same names, awaited. Where unipc waits, the task is suspended here.
+"""What blocks in unipc, for asyncio: the same names, awaited. Where unipc waits, the task is
+suspended here.
 
     async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
         await stream.write_all(b"hello")
 
-A twin is made from an object of unipc, `unipc.aio.Timer(unipc.Timer())`, has the calls that wait, and that object as `handle` for all
-others. A time limit is asyncio's: `async with asyncio.timeout(1):`. A task that is cancelled has taken and locked nothing. One task may
-read while another writes; a second one in the same direction is a RuntimeError. Names of hosts are looked up by the event loop's resolver.
+A twin is made from an object of unipc, `unipc.aio.Timer(unipc.Timer())`, has the calls that
+wait, and that object as `handle` for all others. A time limit is asyncio's: `async with
+asyncio.timeout(1):`. A task that is cancelled has taken and locked nothing. One task may
+read while another writes; a second one in the same direction is a RuntimeError. Names of
+hosts are looked up by the event loop's resolver.
 
-What has a descriptor waits for it. What has none is asked, from every 50 microseconds to every 10 milliseconds: FileLock, Pipeline,
-SysvQueue, Event, Semaphore, PosixSemaphore, SysvSemaphores. No threads are used but by in_thread, which runs any other call that waits.
-Mutex, Spinlock, RwLock, Condvar and Barrier belong to threads, and all tasks of a loop are one thread: they have no twin.
+What has a descriptor waits for it. What has none is asked, from every 50 microseconds to
+every 10 milliseconds: FileLock, Pipeline, SysvQueue, Event, Semaphore, PosixSemaphore,
+SysvSemaphores. No threads are used but by in_thread, which runs any other call that waits.
+Mutex, Spinlock, RwLock, Condvar and Barrier belong to threads, and all tasks of a loop are
+one thread: they have no twin.
 """
 
 from __future__ import annotations
@@ -18,10 +23,10 @@ import asyncio
 import contextlib
 import errno
 import socket
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import unipc
-from unipc._awaiting import FIRST_PAUSE, LONGEST_PAUSE, Closing, File, Handle, Iterated, Twin, probe, without_listener
+from unipc._awaiting import FIRST_PAUSE, LONGEST_PAUSE, Closing, File, Handle, Iterated, Twin, in_thread, probe, without_listener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -56,32 +61,6 @@ __all__ = [
 
 
 _Result = TypeVar("_Result")
-_Parameters = ParamSpec("_Parameters")
-
-
-async def in_thread(call: Callable[_Parameters, _Result], /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
-    """Runs a call of unipc that waits in a thread of the loop's executor: `await in_thread(unipc.transfer, source, destination)`.
-
-    When the task is cancelled a stop token ends the wait, and the task goes on as soon as the call has returned. What it got all the same
-    is dropped: so lock by FileLock and not by this. A limit is asyncio's, or the call's own timeout.
-    """
-    stop = unipc.Stop()
-
-    def run() -> _Result:
-        with stop.bound():
-            return call(*arguments, **keywords)
-
-    running = asyncio.create_task(asyncio.to_thread(run))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.request()
-        while not running.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()
-        raise
 
 
 class Stream(Handle[unipc.Stream]):
@@ -107,7 +86,9 @@ class Stream(Handle[unipc.Stream]):
         family: int = 0,
         wait_for_listener: bool = False,
     ) -> Stream:
-        """Connects to a host and port; no host is loopback. See unipc.Stream.connect_tcp, whose errors these are."""
+        """Connects to a host and port; no host is loopback. See unipc.Stream.connect_tcp, whose errors
+        these are.
+        """
         # The resolver would take the port modulo 65536.
         if not 1 <= port <= 65535:
             raise OSError(errno.EINVAL, f"connect to TCP: Invalid argument; a peer's port is 1 to 65535, not {port}")
@@ -148,10 +129,12 @@ class Stream(Handle[unipc.Stream]):
         return await self._read(lambda: self._handle.read_into(buffer, timeout=0))
 
     async def read_exact(self, size: int) -> bytes:
-        """Reads exactly size bytes. EndOfStream if nothing comes any more, Truncated if the end comes in the middle.
+        """Reads exactly size bytes. EndOfStream if nothing comes any more, Truncated if the end comes
+        in the middle.
 
-        A task that is cancelled meanwhile, as by asyncio.timeout, loses what had come; read and read_into lose nothing. Whatever is raised,
-        its attribute transferred says how much had come; so it does on the CancelledError that a TimeoutError has as its cause.
+        A task that is cancelled meanwhile, as by asyncio.timeout, loses what had come; read and
+        read_into lose nothing. Whatever is raised, its attribute transferred says how much had
+        come; so it does on the CancelledError that a TimeoutError has as its cause.
         """
         buffer = bytearray(size)
         view, done = memoryview(buffer), 0
@@ -181,7 +164,8 @@ class Stream(Handle[unipc.Stream]):
     async def write_all(self, data: ReadableBuffer) -> None:
         """Writes everything. Of a task that is cancelled meanwhile, a part may have gone out.
 
-        Whatever is raised, its attribute transferred says how much; so it does on the CancelledError that a TimeoutError has as its cause.
+        Whatever is raised, its attribute transferred says how much; so it does on the
+        CancelledError that a TimeoutError has as its cause.
         """
         await self._write_all(data, lambda: self._handle.write_all(data, timeout=0))
 
@@ -265,7 +249,8 @@ class Listener(Iterated[unipc.Listener, Stream]):
 
 
 class Framed(Iterated[unipc.Framed, bytes]):
-    """Messages on a stream; see unipc.Framed. `async for` receives until the end, or until it is closed.
+    """Messages on a stream; see unipc.Framed. `async for` receives until the end, or until it is
+    closed.
 
     stream: a Stream of this module, which it takes over.
     """
@@ -278,7 +263,8 @@ class Framed(Iterated[unipc.Framed, bytes]):
     async def send(self, message: ReadableBuffer) -> None:
         """Sends a message; see unipc.Framed.send.
 
-        A task that is cancelled meanwhile may have sent it: the rest goes out with the next send or flush.
+        A task that is cancelled meanwhile may have sent it: the rest goes out with the next send or
+        flush.
         """
         await self._write(lambda: self._handle.send(message, timeout=0))
         await self.flush()
@@ -288,7 +274,9 @@ class Framed(Iterated[unipc.Framed, bytes]):
         await self._write(lambda: self._handle.flush(timeout=0))
 
     async def receive(self) -> bytes:
-        """Receives a message; see unipc.Framed.receive. A task that is cancelled meanwhile has lost nothing."""
+        """Receives a message; see unipc.Framed.receive. A task that is cancelled meanwhile has lost
+        nothing.
+        """
         return await self._read(lambda: self._handle.receive(timeout=0))
 
     async def _next(self) -> bytes:
@@ -316,7 +304,9 @@ class Mq(Handle[unipc.Mq]):
 
 
 class SysvQueue(Closing[unipc.SysvQueue]):
-    """A System V message queue; see unipc.SysvQueue: `unipc.aio.SysvQueue(unipc.SysvQueue.open(key))`."""
+    """A System V message queue; see unipc.SysvQueue:
+    `unipc.aio.SysvQueue(unipc.SysvQueue.open(key))`.
+    """
 
     async def send(self, message: ReadableBuffer, type: int = 1) -> None:
         """Sends a message of a type; see unipc.SysvQueue.send."""
@@ -332,9 +322,11 @@ class SysvQueue(Closing[unipc.SysvQueue]):
 
 
 class FileFollower(Iterated[unipc.FileFollower, bytes]):
-    """A follower of a file; see unipc.FileFollower: `unipc.aio.FileFollower(unipc.FileFollower("app.log"))`.
+    """A follower of a file; see unipc.FileFollower:
+    `unipc.aio.FileFollower(unipc.FileFollower("app.log"))`.
 
-    It looks every half second, also when inotify has told nothing, and probes where there is none.
+    It looks every half second, also when inotify has told nothing, and probes where there is
+    none.
     """
 
     async def _follow(self, attempt: Callable[[], _Result]) -> _Result:
@@ -445,11 +437,15 @@ class Datagram(_Packets[unipc.Datagram]):
 
 
 class SeqpacketListener(Iterated[unipc.SeqpacketListener, "Seqpacket"]):
-    """A SEQPACKET socket that listens; see unipc.SeqpacketListener. `async for` accepts one connection after the other."""
+    """A SEQPACKET socket that listens; see unipc.SeqpacketListener. `async for` accepts one
+    connection after the other.
+    """
 
     @staticmethod
     def open_unix(path: StrPath, **options: Any) -> SeqpacketListener:
-        """Listens on a path or an abstract name; the options are those of unipc.SeqpacketListener.open_unix."""
+        """Listens on a path or an abstract name; the options are those of
+        unipc.SeqpacketListener.open_unix.
+        """
         return SeqpacketListener(unipc.SeqpacketListener.open_unix(path, **options))
 
     def address(self) -> str:
@@ -469,7 +465,9 @@ class Seqpacket(_Packets[unipc.Seqpacket], Iterated[unipc.Seqpacket, bytes]):
 
     @staticmethod
     async def connect_unix(path: StrPath, *, any_owner: bool = False, wait_for_listener: bool = False, **options: Any) -> Seqpacket:
-        """Connects to a path or an abstract name; the options are those of unipc.Seqpacket.connect_unix."""
+        """Connects to a path or an abstract name; the options are those of
+        unipc.Seqpacket.connect_unix.
+        """
         connect = lambda: unipc.Seqpacket.connect_unix(path, timeout=0, any_owner=any_owner, **options)  # noqa: E731
         return Seqpacket(await probe(connect, *without_listener(wait_for_listener)))
 
@@ -517,7 +515,9 @@ class Signals(Iterated[unipc.Signals, unipc.ReceivedSignal]):
 
 
 class Process(Handle[unipc.Process]):
-    """A process whose end can be waited for; see unipc.Process: `unipc.aio.Process(unipc.Process.spawn(["sleep", "1"]))`."""
+    """A process whose end can be waited for; see unipc.Process:
+    `unipc.aio.Process(unipc.Process.spawn(["sleep", "1"]))`.
+    """
 
     async def wait(self) -> unipc.ExitStatus:
         """Waits for the end of the process; see unipc.Process.wait."""
@@ -541,7 +541,9 @@ class Ring(Handle[unipc.Ring]):
 
 
 class Poller(Handle[unipc.Poller]):
-    """One wait over many; see unipc.Poller. Add sources by this, or at least not while a task waits for it."""
+    """One wait over many; see unipc.Poller. Add sources by this, or at least not while a task
+    waits for it.
+    """
 
     def add(
         self, source: FileDescriptorLike | unipc.SysvQueue | unipc.PosixSemaphore | unipc.Semaphore, token: object = None, **options: Any
@@ -550,7 +552,9 @@ class Poller(Handle[unipc.Poller]):
         return self._added(self._handle.add(source, token, **options))
 
     def add_sysv_semaphore(self, semaphores: unipc.SysvSemaphores | int, index: int = 0, token: object = None, **options: Any) -> int:
-        """Watches one semaphore of a System V set; the options are those of unipc.Poller.add_sysv_semaphore."""
+        """Watches one semaphore of a System V set; the options are those of
+        unipc.Poller.add_sysv_semaphore.
+        """
         return self._added(self._handle.add_sysv_semaphore(semaphores, index, token, **options))
 
     def _added(self, source: int) -> int:
@@ -572,18 +576,23 @@ class Poller(Handle[unipc.Poller]):
 
 
 class FileLock(Closing[unipc.FileLock]):
-    """A file, opened to be locked; see unipc.FileLock: `unipc.aio.FileLock(unipc.FileLock("app.lock"))`.
+    """A file, opened to be locked; see unipc.FileLock:
+    `unipc.aio.FileLock(unipc.FileLock("app.lock"))`.
 
-    `async with` holds it exclusively, all of it. Tasks that are to keep each other out have an object each, and none of kind
-    "record", whose locks are the process's.
+    `async with` holds it exclusively, all of it. Tasks that are to keep each other out have an
+    object each, and none of kind "record", whose locks are the process's.
     """
 
     async def lock(self, *, shared: bool = False, start: int = 0, length: int = 0) -> None:
-        """Locks a range of bytes; see unipc.FileLock.lock. A task that is cancelled meanwhile has locked nothing."""
+        """Locks a range of bytes; see unipc.FileLock.lock. A task that is cancelled meanwhile has
+        locked nothing.
+        """
         await probe(lambda: self._handle.lock(shared=shared, start=start, length=length, timeout=0))
 
     async def upgrade(self, *, start: int = 0, length: int = 0) -> None:
-        """Makes a shared lock exclusive; see unipc.FileLock.upgrade. A task that is cancelled meanwhile has the shared lock as before."""
+        """Makes a shared lock exclusive; see unipc.FileLock.upgrade. A task that is cancelled
+        meanwhile has the shared lock as before.
+        """
         await probe(lambda: self._handle.upgrade(start=start, length=length, timeout=0))
 
     def unlock(self, *, start: int = 0, length: int = 0) -> None:
@@ -613,7 +622,9 @@ class FileLock(Closing[unipc.FileLock]):
 
 
 class Event(Twin[unipc.Event]):
-    """An event at a place in shared memory; see unipc.Event: `unipc.aio.Event(unipc.Event.from_buffer(memory))`."""
+    """An event at a place in shared memory; see unipc.Event:
+    `unipc.aio.Event(unipc.Event.from_buffer(memory))`.
+    """
 
     async def wait(self) -> None:
         """Waits until it is set; see unipc.Event.wait."""
@@ -621,7 +632,9 @@ class Event(Twin[unipc.Event]):
 
 
 class Semaphore(Twin[unipc.Semaphore]):
-    """A semaphore at a place in shared memory; see unipc.Semaphore. `async with` takes a unit and gives it back."""
+    """A semaphore at a place in shared memory; see unipc.Semaphore. `async with` takes a unit and
+    gives it back.
+    """
 
     async def wait(self) -> None:
         """Takes a unit; see unipc.Semaphore.wait."""
