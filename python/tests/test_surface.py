@@ -30,7 +30,8 @@ def _texts() -> dict[str, str | None]:
             texts[f"{module.__name__}.{name}"] = inspect.getdoc(thing)
             # Of numbers help shows the value; their comment is in the source.
             attributes = _public(thing) if isinstance(thing, type) and not issubclass(thing, BaseException) else {}
-            texts |= {f"{module.__name__}.{name}.{key}": inspect.getdoc(value) for key, value in attributes.items() if not isinstance(value, int)}
+            documented = {key: value for key, value in attributes.items() if not isinstance(value, int)}
+            texts |= {f"{module.__name__}.{name}.{key}": inspect.getdoc(value) for key, value in documented.items()}
     return texts
 
 
