@@ -97,7 +97,7 @@ impl EventFd {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        reduce(slf.as_any(), "reduce_event_fd")
+        reduce(slf.as_any(), "reduce_descriptor")
     }
 
     fn __repr__(&self) -> String {
@@ -223,7 +223,7 @@ impl Timer {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        reduce(slf.as_any(), "reduce_timer")
+        reduce(slf.as_any(), "reduce_descriptor")
     }
 
     fn __repr__(&self) -> String {

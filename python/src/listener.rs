@@ -157,7 +157,7 @@ impl Listener {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        reduce(slf.as_any(), "reduce_listener")
+        reduce(slf.as_any(), "reduce_descriptor")
     }
 
     fn __repr__(&self) -> String {

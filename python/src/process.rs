@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyMapping, PyMappingMethods};
+use pyo3::types::{PyInt, PyMapping, PyMappingMethods, PyString};
 use unipc::event::{self, ProcessExit, signal::Target};
 use unipc::process::{self, Command};
 
@@ -89,6 +89,20 @@ unsafe fn with_descriptor<'a>(command: Command<'a>, child: i32, descriptor: Opti
     }
 }
 
+/// The words of a command. A whole line is none: no shell takes it apart.
+struct Words(Vec<PathBuf>);
+
+impl<'py> FromPyObject<'_, 'py> for Words {
+    type Error = PyErr;
+
+    fn extract(object: pyo3::Borrowed<'_, 'py, PyAny>) -> PyResult<Words> {
+        if object.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err(format!("a command is a list of words, like [\"ls\", \"-l\"], not {}", object.repr()?)));
+        }
+        object.extract().map(Words)
+    }
+}
+
 fn command<'a>(
     arguments: &[PathBuf],
     program: Option<&PathBuf>,
@@ -158,7 +172,7 @@ impl Process {
     #[pyo3(signature = (arguments, *, program=None, environment=None, directory=None, fds=None, new_group=false))]
     fn spawn(
         py: Python<'_>,
-        arguments: Vec<PathBuf>,
+        arguments: Words,
         program: Option<PathBuf>,
         environment: Option<&Bound<'_, PyMapping>>,
         directory: Option<PathBuf>,
@@ -166,7 +180,7 @@ impl Process {
         new_group: bool,
     ) -> PyResult<Process> {
         let environment = environment.map(variables).transpose()?;
-        let mut command = command(&arguments, program.as_ref(), environment.as_ref(), directory.as_ref())?;
+        let mut command = command(&arguments.0, program.as_ref(), environment.as_ref(), directory.as_ref())?;
         let fds = fds.map(PyMappingMethods::items).transpose()?;
         for item in fds.iter().flatten() {
             let (child, object): (i32, Bound<'_, PyAny>) = item.extract()?;
@@ -228,7 +242,7 @@ impl Process {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        reduce(slf.as_any(), "reduce_process")
+        reduce(slf.as_any(), "reduce_descriptor")
     }
 
     fn __repr__(&self) -> String {
@@ -262,7 +276,7 @@ impl Pipeline {
     #[pyo3(signature = (commands, *, stdin=None, stdout=None, stderr=None, environment=None, directory=None))]
     fn spawn(
         py: Python<'_>,
-        commands: Vec<Vec<PathBuf>>,
+        commands: Vec<Words>,
         stdin: Option<Bound<'_, PyAny>>,
         stdout: Option<Bound<'_, PyAny>>,
         stderr: Option<Bound<'_, PyAny>>,
@@ -272,7 +286,7 @@ impl Pipeline {
         let environment = environment.map(variables).transpose()?;
         let mut stages = Vec::with_capacity(commands.len());
         for (index, arguments) in commands.iter().enumerate() {
-            let mut stage = command(arguments, None, environment.as_ref(), directory.as_ref())?;
+            let mut stage = command(&arguments.0, None, environment.as_ref(), directory.as_ref())?;
             let ends = [(0, stdin.as_ref(), index == 0), (1, stdout.as_ref(), index + 1 == commands.len()), (2, stderr.as_ref(), true)];
             for (number, object, is_its) in ends {
                 if let (Some(object), true) = (object, is_its) {

@@ -503,7 +503,7 @@ impl Stream {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        reduce(slf.as_any(), "reduce_stream")
+        reduce(slf.as_any(), "reduce_descriptor")
     }
 
     fn __repr__(&self) -> String {

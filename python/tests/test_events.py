@@ -250,6 +250,12 @@ def test_spawn_takes_what_its_types_promise(tmp_path: Path) -> None:
             unipc.Process.spawn(["true"], fds={1: descriptor})  # type: ignore[dict-item]
 
 
+def test_a_line_is_no_command() -> None:
+    for spawn in (lambda: unipc.Process.spawn("ls -l"), lambda: unipc.Pipeline.spawn(["ls -l"])):
+        with pytest.raises(TypeError, match=r"list of words, .* not 'ls -l'"):
+            spawn()
+
+
 def test_values_can_be_kept_in_sets(tmp_path: Path) -> None:
     first, second = unipc.Stream.pair_unix()
     with first, second:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -69,54 +69,37 @@ def _fifo(path: Path) -> Path:
     return path
 
 
-def _held(stack: ExitStack) -> unipc.Mutex:
-    mutex = unipc.Mutex.from_buffer(stack.enter_context(unipc.Memory.anonymous(128)))
+def _held_elsewhere(stack: ExitStack, hold: Callable[[], AbstractContextManager[object]]) -> None:
+    """By another thread, until the end."""
     held, done = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        with mutex:
+    def run() -> None:
+        with hold():
             held.set()
             done.wait()
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=run)
     holder.start()
     stack.callback(holder.join)
     stack.callback(done.set)
     held.wait()
+
+
+def _held(stack: ExitStack) -> unipc.Mutex:
+    mutex = unipc.Mutex.from_buffer(stack.enter_context(unipc.Memory.anonymous(128)))
+    _held_elsewhere(stack, lambda: mutex)
     return mutex
 
 
 def _spun(stack: ExitStack) -> unipc.Spinlock:
     spinlock = unipc.Spinlock.from_buffer(stack.enter_context(unipc.Memory.anonymous(128)))
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with spinlock:
-            held.set()
-            done.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    stack.callback(holder.join)
-    stack.callback(done.set)
-    held.wait()
+    _held_elsewhere(stack, lambda: spinlock)
     return spinlock
 
 
 def _written(stack: ExitStack) -> unipc.RwLock:
     lock = unipc.RwLock.from_buffer(stack.enter_context(unipc.Memory.anonymous(1024)))
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with lock.write():
-            held.set()
-            done.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    stack.callback(holder.join)
-    stack.callback(done.set)
-    held.wait()
+    _held_elsewhere(stack, lock.write)
     return lock
 
 

@@ -38,47 +38,17 @@ class _Descriptor(Protocol):
     def detach(self) -> int: ...
 
 
+_Adopting = Stream | Listener | EventFd | Timer | Process | Mq
+
 _Found = TypeVar("_Found", Memory, Mq, FileLock)
 
 
-def reduce_stream(stream: Stream) -> tuple[Any, tuple[Any, ...]]:
-    return rebuild_stream, (DupFd(stream.fileno()),)
+def reduce_descriptor(handle: _Adopting) -> tuple[Any, tuple[Any, ...]]:
+    return rebuild_descriptor, (type(handle), DupFd(handle.fileno()))
 
 
-def rebuild_stream(descriptor: _Descriptor) -> Stream:
-    return Stream.from_fd(descriptor.detach())
-
-
-def reduce_listener(listener: Listener) -> tuple[Any, tuple[Any, ...]]:
-    return rebuild_listener, (DupFd(listener.fileno()),)
-
-
-def rebuild_listener(descriptor: _Descriptor) -> Listener:
-    return Listener.from_fd(descriptor.detach())
-
-
-def reduce_event_fd(counter: EventFd) -> tuple[Any, tuple[Any, ...]]:
-    return rebuild_event_fd, (DupFd(counter.fileno()),)
-
-
-def rebuild_event_fd(descriptor: _Descriptor) -> EventFd:
-    return EventFd.from_fd(descriptor.detach())
-
-
-def reduce_timer(timer: Timer) -> tuple[Any, tuple[Any, ...]]:
-    return rebuild_timer, (DupFd(timer.fileno()),)
-
-
-def rebuild_timer(descriptor: _Descriptor) -> Timer:
-    return Timer.from_fd(descriptor.detach())
-
-
-def reduce_process(process: Process) -> tuple[Any, tuple[Any, ...]]:
-    return rebuild_process, (DupFd(process.fileno()),)
-
-
-def rebuild_process(descriptor: _Descriptor) -> Process:
-    return Process.from_fd(descriptor.detach())
+def rebuild_descriptor(kind: type[_Adopting], descriptor: _Descriptor) -> _Adopting:
+    return kind.from_fd(descriptor.detach())
 
 
 def _told(fd: int) -> tuple[bool, bool]:
@@ -170,15 +140,11 @@ def rebuild_sysv_memory(identifier: int, size: int, read_only: bool, any_owner: 
 def reduce_mq(queue: Mq) -> tuple[Any, tuple[Any, ...]]:
     if queue.name is not None:
         return rebuild_named_mq, (queue.name, _identity(queue.fileno()), queue.access, queue.any_owner)
-    return rebuild_mq, (DupFd(queue.fileno()),)
+    return reduce_descriptor(queue)
 
 
 def rebuild_named_mq(name: str, identity: tuple[int, int], access: Literal["both", "receive", "send"], any_owner: bool) -> Mq:
     return _same(Mq.open(name, access=access, any_owner=any_owner), identity, name)
-
-
-def rebuild_mq(descriptor: _Descriptor) -> Mq:
-    return Mq.from_fd(descriptor.detach())
 
 
 def reduce_sysv_queue(queue: SysvQueue) -> tuple[Any, tuple[Any, ...]]:
