@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use pyo3::exceptions::PyPermissionError;
 use pyo3::prelude::*;
-use unipc::memory::{Access, Mapping};
+use unipc::memory::{Access, Mapping, Memory};
 use unipc::sync::{futex_requeue, futex_wait, futex_wake};
 
 use crate::error::{Raise, invalid};
@@ -35,13 +35,17 @@ pub(crate) struct Atomic {
 }
 
 impl Atomic {
-    /// The place was checked by the memory: inside, and aligned.
-    pub(crate) fn new(mapping: Arc<Mapping>, offset: usize, width: Width) -> Atomic {
-        Atomic { mapping, offset, width }
+    /// The core checks the place: inside, and aligned.
+    pub(crate) fn of(memory: &Memory, offset: usize, width: Width) -> unipc::Result<Atomic> {
+        match width {
+            Width::U32 | Width::I32 => memory.load_u32(offset, Ordering::Relaxed).map(drop)?,
+            Width::U64 | Width::I64 => memory.load_u64(offset, Ordering::Relaxed).map(drop)?,
+        }
+        Ok(Atomic { mapping: Arc::clone(memory.mapping()), offset, width })
     }
 
     fn place(&self) -> *mut u8 {
-        // SAFETY: the offset lies inside the mapping, as `new` says.
+        // SAFETY: the offset lies inside the mapping, as `of` says.
         unsafe { self.mapping.as_ptr().add(self.offset) }
     }
 

@@ -101,18 +101,6 @@ impl Memory {
         }
         Ok(mapping)
     }
-
-    fn atomic(&self, py: Python<'_>, offset: usize, width: Width) -> PyResult<Atomic> {
-        let mapping = self.handle.with(py, |memory| {
-            // The core checks place and alignment.
-            match width {
-                Width::U32 | Width::I32 => memory.load_u32(offset, Ordering::Relaxed).map(drop)?,
-                Width::U64 | Width::I64 => memory.load_u64(offset, Ordering::Relaxed).map(drop)?,
-            }
-            Ok(Arc::clone(memory.mapping()))
-        })?;
-        Ok(Atomic::new(mapping, offset, width))
-    }
 }
 
 #[pymethods]
@@ -338,7 +326,7 @@ impl Memory {
     }
 
     /// Creates System V shared memory without a key, for children and for those who are told
-    /// sysv_status().id. With temporary it is removed at once, and its pages go with the last
+    /// status_sysv().id. With temporary it is removed at once, and its pages go with the last
     /// process, however that ends.
     #[staticmethod]
     #[pyo3(signature = (size, *, mode=0, group=None, temporary=false, sparse=false))]
@@ -376,7 +364,7 @@ impl Memory {
     /// still attached somewhere.
     #[staticmethod]
     #[pyo3(signature = (id, *, size=0, read_only=false, any_owner=false))]
-    fn open_sysv_id(py: Python<'_>, id: i32, size: usize, read_only: bool, any_owner: bool) -> PyResult<Memory> {
+    fn open_id_sysv(py: Python<'_>, id: i32, size: usize, read_only: bool, any_owner: bool) -> PyResult<Memory> {
         let options = MemoryOptions { size, access: access(read_only, false)?, any_owner, ..Default::default() };
         made(py, Some(0.0), options, |options| memory::Memory::open_id_sysv(id, options))
     }
@@ -407,20 +395,32 @@ impl Memory {
     /// process that is attached.
     /// Errors: FileNotFoundError; PermissionError.
     #[staticmethod]
-    fn unlink_sysv(py: Python<'_>, key: i32) -> PyResult<()> {
+    fn remove_key_sysv(py: Python<'_>, key: i32) -> PyResult<()> {
         py.detach(|| memory::Memory::remove_key_sysv(key)).raise(py)
     }
 
-    /// Removes this System V memory, as unlink_sysv.
-    /// Errors: OSError with EOPNOTSUPP for other memory.
+    /// Removes this System V memory, as remove_key_sysv.
+    /// Errors: PermissionError; OSError with EOPNOTSUPP for other memory, as in those that follow.
     fn remove_sysv(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.long(py, memory::Memory::remove_sysv)
     }
 
-    /// What the kernel knows about this System V memory.
-    /// Errors: PermissionError; OSError with EOPNOTSUPP for other memory.
-    fn sysv_status(&self, py: Python<'_>) -> PyResult<SysvMemoryStatus> {
+    /// What the System V memory is like now. Errors: PermissionError without the right to read.
+    fn status_sysv(&self, py: Python<'_>) -> PyResult<SysvMemoryStatus> {
         self.handle.with(py, memory::Memory::status_sysv).map(SysvMemoryStatus::of)
+    }
+
+    /// Changes the permissions of System V memory; 0 is 0o600. Who is attached stays so.
+    /// Errors: PermissionError; OSError with EINVAL.
+    fn set_mode_sysv(&self, py: Python<'_>, mode: u32) -> PyResult<()> {
+        self.handle.with(py, |memory| memory.set_mode_sysv(mode))
+    }
+
+    /// Changes owner, group or both of System V memory; None leaves it. Whoever made it keeps an
+    /// owner's rights. Errors: PermissionError.
+    #[pyo3(signature = (uid=None, gid=None))]
+    fn set_owner_sysv(&self, py: Python<'_>, uid: Option<u32>, gid: Option<u32>) -> PyResult<()> {
+        self.handle.with(py, |memory| memory.set_owner_sysv(uid, gid))
     }
 
     /// Removes a name. Who has the memory mapped goes on using it.
@@ -612,25 +612,25 @@ impl Memory {
     /// The 32-bit word at a multiple of 4 bytes as an atomic, without a sign.
     /// Errors: OSError with EINVAL.
     fn atomic_u32(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
-        self.atomic(py, offset, Width::U32)
+        self.handle.with(py, |memory| Atomic::of(memory, offset, Width::U32))
     }
 
     /// The 32-bit word at a multiple of 4 bytes as an atomic, with a sign.
     /// Errors: OSError with EINVAL.
     fn atomic_i32(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
-        self.atomic(py, offset, Width::I32)
+        self.handle.with(py, |memory| Atomic::of(memory, offset, Width::I32))
     }
 
     /// The 64-bit word at a multiple of 8 bytes as an atomic, without a sign.
     /// Errors: OSError with EINVAL.
     fn atomic_u64(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
-        self.atomic(py, offset, Width::U64)
+        self.handle.with(py, |memory| Atomic::of(memory, offset, Width::U64))
     }
 
     /// The 64-bit word at a multiple of 8 bytes as an atomic, with a sign.
     /// Errors: OSError with EINVAL.
     fn atomic_i64(&self, py: Python<'_>, offset: usize) -> PyResult<Atomic> {
-        self.atomic(py, offset, Width::I64)
+        self.handle.with(py, |memory| Atomic::of(memory, offset, Width::I64))
     }
 
     /// How many bytes are mapped: the size that the object had when it was opened, resized or

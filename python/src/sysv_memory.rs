@@ -1,41 +1,41 @@
-//! What the kernel knows about System V memory.
+//! What System V memory is like.
 
 use pyo3::prelude::*;
 use unipc::memory::SysvMemoryStatus as Told;
 
-/// What the kernel knows about System V memory.
+/// What System V memory is like at a moment. Times are in seconds since 1970, 0 for never.
 #[pyclass(frozen, get_all, module = "unipc")]
 pub(crate) struct SysvMemoryStatus {
-    /// The kernel's number of it, for open_sysv_id.
+    /// The kernel's number of it.
     id: i32,
-    /// The key; 0 for a private one, and for one that is removed.
+    /// Its key; 0 for a private one, and for one that is removed.
     key: i32,
     /// Bytes.
     size: u64,
     /// How many attachments there are, of all processes.
     attached: u64,
-    /// The process that made it.
-    creator: i32,
-    /// The process that attached or detached last; 0 for none.
-    last: i32,
-    /// The user that owns it.
-    owner: u32,
-    /// The group that owns it.
-    group: u32,
-    /// The user that made it.
-    creator_user: u32,
-    /// The group that made it.
-    creator_group: u32,
-    /// The permissions.
-    mode: u32,
     /// Whether it goes with the last attachment.
     is_removed: bool,
-    /// When somebody last attached, in seconds since 1970; 0 for never.
-    attach_time: i64,
-    /// When somebody last detached; 0 for never.
-    detach_time: i64,
-    /// When it was made or its permissions changed.
-    change_time: i64,
+    /// The process that made it.
+    creator_pid: i32,
+    /// The process that attached or detached last, 0 for none.
+    last_pid: i32,
+    /// When somebody attached last.
+    attached_at: i64,
+    /// When somebody detached last.
+    detached_at: i64,
+    /// When it was made, or its rights were changed.
+    changed_at: i64,
+    /// Its permissions.
+    mode: u32,
+    /// Its owner.
+    uid: u32,
+    /// Its group.
+    gid: u32,
+    /// Who made it, and has an owner's rights as well.
+    creator_uid: u32,
+    /// The group of who made it.
+    creator_gid: u32,
 }
 
 impl SysvMemoryStatus {
@@ -45,17 +45,17 @@ impl SysvMemoryStatus {
             key: found.key,
             size: found.size,
             attached: found.attached,
-            creator: found.creator_pid,
-            last: found.last_pid,
-            owner: found.uid,
-            group: found.gid,
-            creator_user: found.creator_uid,
-            creator_group: found.creator_gid,
-            mode: found.mode,
             is_removed: found.is_removed,
-            attach_time: found.attached_at,
-            detach_time: found.detached_at,
-            change_time: found.changed_at,
+            creator_pid: found.creator_pid,
+            last_pid: found.last_pid,
+            attached_at: found.attached_at,
+            detached_at: found.detached_at,
+            changed_at: found.changed_at,
+            mode: found.mode,
+            uid: found.uid,
+            gid: found.gid,
+            creator_uid: found.creator_uid,
+            creator_gid: found.creator_gid,
         }
     }
 }

@@ -30,6 +30,10 @@ pub(crate) fn sysv_key(py: Python<'_>, path: PathBuf, id: u8) -> PyResult<i32> {
 /// never.
 #[pyclass(frozen, get_all, module = "unipc")]
 pub(crate) struct SysvQueueStatus {
+    /// The kernel's number of it.
+    id: i32,
+    /// Its key; 0 for a private one.
+    key: i32,
     /// How many messages are in it.
     messages: u64,
     /// How many bytes these have.
@@ -37,9 +41,9 @@ pub(crate) struct SysvQueueStatus {
     /// How many bytes it holds, and how many messages.
     limit: u64,
     /// The process that sent last, 0 for none.
-    last_sender: i32,
+    last_sender_pid: i32,
     /// The process that received last, 0 for none.
-    last_receiver: i32,
+    last_receiver_pid: i32,
     /// When it was sent to last.
     sent_at: i64,
     /// When it was received from last.
@@ -268,11 +272,13 @@ impl SysvQueue {
     fn status(&self, py: Python<'_>) -> PyResult<SysvQueueStatus> {
         let found = self.handle.share()?.status().raise(py)?;
         Ok(SysvQueueStatus {
+            id: found.id,
+            key: found.key,
             messages: found.messages,
             bytes: found.bytes,
             limit: found.limit,
-            last_sender: found.last_sender_pid,
-            last_receiver: found.last_receiver_pid,
+            last_sender_pid: found.last_sender_pid,
+            last_receiver_pid: found.last_receiver_pid,
             sent_at: found.sent_at,
             received_at: found.received_at,
             changed_at: found.changed_at,
@@ -293,6 +299,13 @@ impl SysvQueue {
     /// Changes the permissions; 0 is 0o600. Errors: PermissionError; OSError with EINVAL, EIDRM.
     fn set_mode(&self, py: Python<'_>, mode: u32) -> PyResult<()> {
         self.handle.share()?.set_mode(mode).raise(py)
+    }
+
+    /// Changes owner, group or both; None leaves it. Whoever made the queue keeps an owner's rights.
+    /// Errors: PermissionError; OSError with EIDRM.
+    #[pyo3(signature = (uid=None, gid=None))]
+    fn set_owner(&self, py: Python<'_>, uid: Option<u32>, gid: Option<u32>) -> PyResult<()> {
+        self.handle.share()?.set_owner(uid, gid).raise(py)
     }
 
     /// Closes the handle; again is fine. Who waits in it wakes with ValueError.

@@ -53,6 +53,10 @@ impl SysvOperation {
 /// for never.
 #[pyclass(frozen, get_all, module = "unipc")]
 pub(crate) struct SysvSemaphoresStatus {
+    /// The kernel's number of it.
+    id: i32,
+    /// Its key; 0 for a private one.
+    key: i32,
     /// How many semaphores it has.
     count: usize,
     /// When it was operated on last.
@@ -338,6 +342,8 @@ impl SysvSemaphores {
     fn status(&self, py: Python<'_>) -> PyResult<SysvSemaphoresStatus> {
         let found = self.handle.with(py, |set| set.status())?;
         Ok(SysvSemaphoresStatus {
+            id: found.id,
+            key: found.key,
             count: found.count,
             operated_at: found.operated_at,
             changed_at: found.changed_at,

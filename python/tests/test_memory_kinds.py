@@ -29,7 +29,7 @@ def key() -> Iterator[int]:
     number = 0x57000000 | (os.getpid() & 0xFFFFFF)
     yield number
     with pytest.raises(FileNotFoundError):
-        unipc.Memory.unlink_sysv(number)
+        unipc.Memory.remove_key_sysv(number)
 
 
 def test_a_file_is_shared_with_the_mmap_module(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_memfd_has_its_group() -> None:
         status = os.fstat(memory.fileno())
         assert (status.st_mode & 0o777, status.st_gid) == (0o640, group)
     with unipc.Memory.create_private_sysv(100, mode=0o640, group=str(group), temporary=True) as memory:
-        assert memory.sysv_status().group == group
+        assert memory.status_sysv().gid == group
     with pytest.raises(OSError, match="group"):
         unipc.Memory.memfd("grouped", 100, group="there is no such")
 
@@ -150,10 +150,13 @@ def test_system_v_memory_is_shared_with_sysv_ipc(key: int) -> None:
         assert theirs.read(10) == b"from unipc"
         theirs.write(b"from sysv_ipc", 500)
         assert memory.read(500, 13) == b"from sysv_ipc"
-        status = memory.sysv_status()
+        status = memory.status_sysv()
         assert (status.key, status.size, status.attached, status.mode, status.is_removed) == (key, 1000, 2, 0o640, False)
-        assert (status.creator, status.owner, status.id) == (os.getpid(), os.geteuid(), theirs.id)
+        assert (status.creator_pid, status.uid, status.id) == (os.getpid(), os.geteuid(), theirs.id)
         assert str(status.id) in repr(status)
+        memory.set_mode_sysv(0o600)
+        memory.set_owner_sysv(gid=os.getegid())
+        assert (memory.status_sysv().mode, memory.status_sysv().gid) == (0o600, os.getegid())
         theirs.detach()
         with unipc.Memory.open_sysv(key, size=1000, read_only=True) as reader, pytest.raises(PermissionError):
             reader.write(0, b"x")
@@ -181,7 +184,7 @@ def test_posix_ipc_and_ctypes_see_the_same_memory(name: str) -> None:
             mapped[0:5] = b"posix"
             assert memory.read(0, 5) == b"posix"
     with unipc.Memory.create_private_sysv(64, temporary=True) as segment:
-        assert segment.sysv_status().is_removed
+        assert segment.status_sysv().is_removed
         word = ctypes.c_uint64.from_buffer(segment)
         word.value = 7
         assert segment.atomic_u64(0).load() == 7

@@ -42,7 +42,7 @@ class Other:
 def key() -> Iterator[int]:
     key = 0x58000000 + os.getpid() % 0x10000 * 0x100 + time.monotonic_ns() % 0x100
     yield key
-    for remove in (unipc.SysvSemaphores.remove_key, unipc.SysvQueue.remove_key, unipc.Memory.unlink_sysv):
+    for remove in (unipc.SysvSemaphores.remove_key, unipc.SysvQueue.remove_key, unipc.Memory.remove_key_sysv):
         with pytest.raises(FileNotFoundError):
             remove(key)
 
@@ -233,4 +233,4 @@ theirs.detach()
         ours.write(100, b"ours")
         other.process.communicate("x", timeout=HANG)
     assert other.process.returncode == 0
-    unipc.Memory.unlink_sysv(key)
+    unipc.Memory.remove_key_sysv(key)

@@ -194,7 +194,8 @@ def test_a_receiver_chooses_by_type(typed: unipc.SysvQueue, key: int) -> None:
     assert (message.data, message.type, message.priority) == (b"a", 1, 0)
     assert typed.receive_message(-(2**62)).type == 3
     status = typed.status()
-    assert (status.messages, status.bytes, status.last_sender) == (1, 0, os.getpid())
+    assert (status.messages, status.bytes, status.last_sender_pid) == (1, 0, os.getpid())
+    assert (status.id, status.uid) == (typed.id, os.geteuid())
     assert typed.receive() == b""
     for arguments in ({"type": 0}, {"type": 7}, {"type": -7}):
         with pytest.raises(BlockingIOError):
@@ -222,6 +223,7 @@ def test_limits_and_removal_are_told(typed: unipc.SysvQueue, key: int) -> None:
     assert buffer == b"hell"
     typed.set_limit(10)
     typed.set_mode(0o640)
+    typed.set_owner(gid=os.getegid())
     assert (typed.status().limit, typed.status().mode) == (10, 0o640)
     with pytest.raises(FileExistsError):
         unipc.SysvQueue.create(key)

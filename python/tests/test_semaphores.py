@@ -62,6 +62,7 @@ def test_several_operations_are_one_step(semaphores: unipc.SysvSemaphores, key: 
     status = semaphores.status()
     assert (status.count, status.mode, status.uid, status.creator_uid) == (3, 0o640, os.getuid(), os.getuid())
     assert status.operated_at <= time.time() + 1
+    assert (status.id, status.key) == (semaphores.id, semaphores.key or 0)
     assert repr(status) == f"SysvSemaphoresStatus(count=3, mode=0o640, uid={os.getuid()})"
     assert repr(Op(1, -2, undo=True)) == "SysvOperation(1, -2, undo=True)"
     assert Op(1, 2) == Op(1, 2) != Op(1, 2, at_once=True)

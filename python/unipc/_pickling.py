@@ -115,7 +115,7 @@ def reduce_memory(memory: Memory) -> tuple[Any, tuple[Any, ...]]:
     else:
         return rebuild_memory, (DupFd(descriptor), memory.size, memory.read_only, memory.offset, memory.checked)
     try:
-        identifier = memory.sysv_status().id
+        identifier = memory.status_sysv().id
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise
@@ -134,7 +134,7 @@ def rebuild_memory(descriptor: _Descriptor, size: int, read_only: bool, offset: 
 
 
 def rebuild_sysv_memory(identifier: int, size: int, read_only: bool, any_owner: bool) -> Memory:
-    return Memory.open_sysv_id(identifier, size=size, read_only=read_only, any_owner=any_owner)
+    return Memory.open_id_sysv(identifier, size=size, read_only=read_only, any_owner=any_owner)
 
 
 def reduce_mq(queue: Mq) -> tuple[Any, tuple[Any, ...]]:
