@@ -335,9 +335,17 @@ impl Stream {
     /// Fills the buffer. Errors as read_exact.
     #[pyo3(signature = (buffer, *, timeout=None))]
     fn read_exact_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+        self.read_exact_from(py, buffer, 0, timeout)
+    }
+
+    /// read_exact_into of what begins at a byte: for unipc.aio, which goes on with what is left of
+    /// any buffer.
+    #[pyo3(name = "_read_exact_from", signature = (buffer, start, *, timeout=None))]
+    fn read_exact_from(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, start: usize, timeout: Option<f64>) -> PyResult<()> {
         let mut buffer = Buffer::writable(buffer)?;
-        let size = buffer.len();
-        self.handle.wait_for(py, timeout, |()| size, |stream, wait| stream.read_exact_within(buffer.bytes_mut(), wait))
+        let rest = buffer.bytes_mut().get_mut(start..).unwrap_or_default();
+        let size = rest.len();
+        self.handle.wait_for(py, timeout, |()| size, |stream, wait| stream.read_exact_within(rest, wait))
     }
 
     /// Reads into several buffers in turn, the first 1024 of them.

@@ -94,15 +94,19 @@ def _asking_poller(stack: ExitStack, path: Path) -> Case:
     semaphores = stack.enter_context(unipc.SysvSemaphores.create_private([0, 0], temporary=True))
 
     async def wait() -> None:
-        waiting = asyncio.create_task(poller.wait())
-        await asyncio.sleep(0.001)
-        source = poller.add_sysv_semaphore(semaphores, 1)
-        assert poller.handle.is_asking()
+        waiting, source = asyncio.create_task(poller.wait()), 0
         try:
+            await asyncio.sleep(0.001)
+            source = poller.add_sysv_semaphore(semaphores, 1)
+            assert poller.handle.is_asking()
             (event,) = await waiting
+            assert event.token is semaphores
         finally:
-            poller.handle.remove(source)
-        assert event.token is semaphores
+            # It may be cancelled before it has added anything.
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            if source:
+                poller.handle.remove(source)
 
     return wait, lambda: semaphores.post(1)
 
@@ -371,6 +375,93 @@ def test_bytes_of_any_shape_are_written() -> None:
             os.close(fds[0])
             assert await far.read_exact(256 * 20_000 - 10) == large.tobytes()[10:]
             await sending
+
+    asyncio.run(main())
+
+
+def test_whole_buffers_and_several() -> None:
+    async def main() -> None:
+        first, second = unipc.Stream.pair_unix()
+        async with unipc.aio.Stream(first) as near, unipc.aio.Stream(second) as far:
+            numbers = array.array("i", bytes(24))
+            filling = asyncio.create_task(far.read_exact_into(memoryview(numbers).cast("B").cast("i", (2, 3))))
+            await near.write_all(bytes([1] * 10))
+            await asyncio.sleep(0.01)
+            assert not filling.done()
+            assert await near.write_vectored([bytes([1] * 10), bytes([1] * 4), b"next"]) == 18
+            await filling
+            assert numbers.tobytes() == bytes([1] * 24)
+            parts = [bytearray(2), bytearray(10)]
+            assert await far.read_vectored_into(parts) == 4
+            assert parts[0] + parts[1][:2] == b"next"
+            await near.write_all(b"ab")
+            near.close()
+            with pytest.raises(unipc.Truncated, match="2 of 3 bytes") as cut:
+                await far.read_exact(3)
+            assert cut.value.transferred == 2
+            with pytest.raises(unipc.EndOfStream) as ended:
+                await far.read_exact_into(bytearray(3))
+            assert ended.value.transferred == 0
+            with pytest.raises(BufferError):
+                await far.read_exact_into(b"abc")  # type: ignore[arg-type]
+
+    asyncio.run(main())
+
+
+def test_the_end_in_the_middle_of_a_wait_is_truncation() -> None:
+    async def main() -> None:
+        first, second = unipc.Stream.pair_unix()
+        async with unipc.aio.Stream(first) as near, unipc.aio.Stream(second) as far:
+            reading = asyncio.create_task(far.read_exact(5))
+            await near.write_all(b"abc")
+            await asyncio.sleep(0.01)
+            # Both in one attempt.
+            near.handle.write(b"d")
+            near.close()
+            with pytest.raises(unipc.Truncated, match="4 of 5 bytes") as cut:
+                await reading
+            assert (cut.value.code, cut.value.transferred) == (-10008, 4)
+
+    asyncio.run(main())
+
+
+def test_messages_into_buffers_and_their_sizes(stack: ExitStack) -> None:
+    async def main() -> None:
+        buffer = bytearray(10)
+        for kind in (unipc.Datagram, unipc.Seqpacket):
+            first, second = kind.pair_unix()
+            async with getattr(unipc.aio, kind.__name__)(first) as near, getattr(unipc.aio, kind.__name__)(second) as far:
+                asked = asyncio.create_task(far.next_size())
+                await asyncio.sleep(0.001)
+                await near.send(b"hello")
+                assert await asked == 5
+                assert await far.receive_into(buffer) == 5 and buffer[:5] == b"hello"
+        ends = unipc.Stream.pair_unix()
+        async with unipc.aio.Framed(unipc.aio.Stream(ends[0])) as one, unipc.aio.Framed(unipc.aio.Stream(ends[1])) as other:
+            await one.send(b"frame")
+            assert await other.receive_into(buffer) == 5 and buffer[:5] == b"frame"
+        queue = stack.enter_context(unipc.SysvQueue.create_private(temporary=True))
+        twin = unipc.aio.SysvQueue(queue)
+        await twin.send(b"long message", 3)
+        assert await twin.receive_into(buffer, 3, cut=True) == 10 and buffer == b"long messa"
+        await twin.send(b"y", 3)
+        message = await twin.receive_message(-5)
+        assert (message.data, message.type) == (b"y", 3)
+
+    asyncio.run(main())
+
+
+def test_both_ends_of_a_fifo(path: Path) -> None:
+    async def main() -> None:
+        async with executor(), asyncio.timeout(HANG):
+            for opens in (("open_or_create_fifo_reader", "open_or_create_fifo_writer"), ("open_fifo_reader", "open_fifo_writer")):
+                reading, writing = (asyncio.create_task(getattr(unipc.aio.Stream, open_end)(path)) for open_end in opens)
+                async with await reading as reader, await writing as writer:
+                    await writer.write_all(b"x")
+                    assert await reader.read(1) == b"x"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await unipc.aio.Stream.open_fifo_writer(path)
 
     asyncio.run(main())
 

@@ -113,11 +113,14 @@ def test_what_is_public_is_found(module: ModuleType) -> None:
         _ = module.c_nothing
 
 
+def _waiting_calls(kind: type) -> set[str]:
+    return {key for key, value in _public(kind).items() if "timeout=None" in (getattr(value, "__text_signature__", None) or "")}
+
+
 def test_every_waiting_class_has_a_twin_or_belongs_to_threads() -> None:
-    waiting = {
-        name
-        for name in unipc.__all__
-        if isinstance(kind := getattr(unipc, name), type)
-        and any("timeout=None" in (getattr(value, "__text_signature__", None) or "") for value in _public(kind).values() if callable(value))
-    }
-    assert waiting - set(unipc.aio.__all__) == {"Atomic", "Barrier", "Condvar", "Mutex", "RwLock", "Spinlock"}
+    kinds = {name: kind for name in unipc.__all__ if isinstance(kind := getattr(unipc, name), type)}
+    waiting = {name: calls for name, kind in kinds.items() if (calls := _waiting_calls(kind))}
+    twins = set(unipc.aio.__all__)
+    assert waiting.keys() - twins == {"Atomic", "Barrier", "Condvar", "Mutex", "RwLock", "Spinlock"}
+    for name in waiting.keys() & twins:
+        assert waiting[name] <= set(dir(getattr(unipc.aio, name))), name

@@ -1,5 +1,4 @@
-"""What blocks in unipc, for asyncio: the same names, awaited. Where unipc waits, the task is
-suspended here.
+"""What waits in unipc, for asyncio: the same names, awaited.
 
     async with await unipc.aio.Stream.connect_unix("/run/app.sock") as stream:
         await stream.write_all(b"hello")
@@ -12,25 +11,24 @@ hosts are looked up by the event loop's resolver.
 
 What has a descriptor waits for it. What has none is asked, from every 50 microseconds to
 every 10 milliseconds: FileLock, Pipeline, SysvQueue, Event, Semaphore, PosixSemaphore,
-SysvSemaphores. No threads are used but by in_thread, which runs any other call that waits.
-Mutex, Spinlock, RwLock, Condvar and Barrier belong to threads, and all tasks of a loop are
-one thread: they have no twin.
+SysvSemaphores. No threads are used but by in_thread, which runs any other call that waits,
+and opens FIFOs. Mutex, Spinlock, RwLock, Condvar and Barrier belong to threads, and all tasks
+of a loop are one thread: they have no twin.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import socket
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import unipc
-from unipc._awaiting import FIRST_PAUSE, LONGEST_PAUSE, Closing, File, Handle, Iterated, Twin, in_thread, probe, without_listener
+from unipc._asked import Event, FileLock, Pipeline, PosixSemaphore, Semaphore, SysvQueue, SysvSemaphores
+from unipc._awaiting import FIRST_PAUSE, LONGEST_PAUSE, File, Handle, Iterated, in_thread, probe, without_listener
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Sequence
 
     from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
 
@@ -120,6 +118,30 @@ class Stream(Handle[unipc.Stream]):
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    @staticmethod
+    async def open_fifo_reader(path: StrPath, **options: Any) -> Stream:
+        """Opens the reading end of a FIFO, and waits for a writer, in a thread; the options are
+        those of unipc.Stream.open_fifo_reader.
+        """
+        return Stream(await in_thread(unipc.Stream.open_fifo_reader, path, **options))
+
+    @staticmethod
+    async def open_fifo_writer(path: StrPath, **options: Any) -> Stream:
+        """Opens the writing end of a FIFO, and waits for a reader, in a thread; the options are
+        those of unipc.Stream.open_fifo_writer.
+        """
+        return Stream(await in_thread(unipc.Stream.open_fifo_writer, path, **options))
+
+    @staticmethod
+    async def open_or_create_fifo_reader(path: StrPath, **options: Any) -> Stream:
+        """As open_fifo_reader; see unipc.Stream.open_or_create_fifo_reader."""
+        return Stream(await in_thread(unipc.Stream.open_or_create_fifo_reader, path, **options))
+
+    @staticmethod
+    async def open_or_create_fifo_writer(path: StrPath, **options: Any) -> Stream:
+        """As open_fifo_writer; see unipc.Stream.open_or_create_fifo_writer."""
+        return Stream(await in_thread(unipc.Stream.open_or_create_fifo_writer, path, **options))
+
     async def read(self, size: int) -> bytes:
         """Reads what there is, at least one byte and at most size; b"" is the end."""
         return await self._read(lambda: self._handle.read(size, timeout=0))
@@ -137,17 +159,34 @@ class Stream(Handle[unipc.Stream]):
         come; so it does on the CancelledError that a TimeoutError has as its cause.
         """
         buffer = bytearray(size)
-        view, done = memoryview(buffer), 0
+        await self.read_exact_into(buffer)
+        return bytes(buffer)
+
+    async def read_exact_into(self, buffer: WriteableBuffer) -> None:
+        """Fills the buffer. Errors as read_exact."""
+        done, size = 0, memoryview(buffer).nbytes
+
+        def attempt() -> None:
+            nonlocal done
+            try:
+                self._handle._read_exact_from(buffer, done, timeout=0)
+            except OSError as error:
+                before, done = done, done + getattr(error, "transferred", 0)
+                # What has come in earlier attempts belongs to it.
+                if before and isinstance(error, EOFError):
+                    text = f"read stream exactly: the stream ended in the middle; {done} of {size} bytes came"
+                    raise unipc.Truncated(-10008, text) from None
+                raise
+
         try:
-            while done < size:
-                count = await self.read_into(view[done:])
-                if count == 0:
-                    raise _end(done, size)
-                done += count
+            await self._read(attempt)
         except BaseException as error:
             error.transferred = done  # type: ignore[attr-defined]
             raise
-        return bytes(buffer)
+
+    async def read_vectored_into(self, buffers: Sequence[WriteableBuffer]) -> int:
+        """Reads into several buffers in turn; see unipc.Stream.read_vectored_into."""
+        return await self._read(lambda: self._handle.read_vectored_into(buffers, timeout=0))
 
     async def send_fds(self, data: ReadableBuffer, fds: Sequence[FileDescriptorLike]) -> None:
         """Writes everything, and sends descriptors with the first byte; see unipc.Stream.send_fds."""
@@ -168,6 +207,10 @@ class Stream(Handle[unipc.Stream]):
         CancelledError that a TimeoutError has as its cause.
         """
         await self._write_all(data, lambda: self._handle.write_all(data, timeout=0))
+
+    async def write_vectored(self, parts: Sequence[ReadableBuffer]) -> int:
+        """Writes from several pieces in turn; see unipc.Stream.write_vectored."""
+        return await self._write(lambda: self._handle.write_vectored(parts, timeout=0))
 
     async def _write_all(self, data: ReadableBuffer, begin: Callable[[], None]) -> None:
         done = 0
@@ -211,12 +254,6 @@ async def _connect_to(addresses: Sequence[tuple[Any, ...]], options: Sequence[tu
         connection.setblocking(True)
         return Stream(unipc.Stream.from_fd(connection.detach()))
     raise problem
-
-
-def _end(done: int, size: int) -> unipc.Error:
-    if done == 0:
-        return unipc.EndOfStream(-10001, "read stream exactly: the other side has ended")
-    return unipc.Truncated(-10008, f"read stream exactly: the stream ended in the middle; {done} of {size} bytes came")
 
 
 class Listener(Iterated[unipc.Listener, Stream]):
@@ -279,6 +316,10 @@ class Framed(Iterated[unipc.Framed, bytes]):
         """
         return await self._read(lambda: self._handle.receive(timeout=0))
 
+    async def receive_into(self, buffer: WriteableBuffer) -> int:
+        """Receives a message into a buffer, and gives its length; see unipc.Framed.receive_into."""
+        return await self._read(lambda: self._handle.receive_into(buffer, timeout=0))
+
     async def _next(self) -> bytes:
         return await self.receive()
 
@@ -301,24 +342,6 @@ class Mq(Handle[unipc.Mq]):
     async def receive_into(self, buffer: WriteableBuffer) -> int:
         """Receives a message into a buffer, and gives its length; see unipc.Mq.receive_into."""
         return await self._read(lambda: self._handle.receive_into(buffer, timeout=0))
-
-
-class SysvQueue(Closing[unipc.SysvQueue]):
-    """A System V message queue; see unipc.SysvQueue:
-    `unipc.aio.SysvQueue(unipc.SysvQueue.open(key))`.
-    """
-
-    async def send(self, message: ReadableBuffer, type: int = 1) -> None:
-        """Sends a message of a type; see unipc.SysvQueue.send."""
-        await probe(lambda: self._handle.send(message, type, timeout=0))
-
-    async def receive(self, type: int = 0, *, all_but: bool = False) -> bytes:
-        """Receives a message; see unipc.SysvQueue.receive."""
-        return await probe(lambda: self._handle.receive(type, all_but=all_but, timeout=0))
-
-    async def receive_message(self, type: int = 0, *, all_but: bool = False) -> unipc.Message:
-        """Receives a message together with its type; see unipc.SysvQueue.receive_message."""
-        return await probe(lambda: self._handle.receive_message(type, all_but=all_but, timeout=0))
 
 
 class FileFollower(Iterated[unipc.FileFollower, bytes]):
@@ -379,6 +402,11 @@ class _Packets(Handle[File]):
         """Receives a message, and up to maximum descriptors, which the caller closes."""
         received: tuple[bytes, list[int]] = await self._read(lambda: self._handle.receive_fds(size, maximum, timeout=0))
         return received
+
+    async def next_size(self) -> int:
+        """The size of the next message, which stays."""
+        size: int = await self._read(lambda: self._handle.next_size(timeout=0))
+        return size
 
 
 class Datagram(_Packets[unipc.Datagram]):
@@ -524,14 +552,6 @@ class Process(Handle[unipc.Process]):
         return await self._read(lambda: self._handle.wait(timeout=0))
 
 
-class Pipeline(Closing[unipc.Pipeline]):
-    """Programs that run at the same time; see unipc.Pipeline."""
-
-    async def wait(self) -> list[unipc.ExitStatus]:
-        """Waits until every stage has ended; see unipc.Pipeline.wait."""
-        return await probe(lambda: self._handle.wait(timeout=0))
-
-
 class Ring(Handle[unipc.Ring]):
     """Many reads and writes at once; see unipc.Ring."""
 
@@ -573,100 +593,3 @@ class Poller(Handle[unipc.Poller]):
             except BlockingIOError:
                 await self._readable(pause if self._handle.is_asking() else None)
             pause = min(pause * 2, LONGEST_PAUSE)
-
-
-class FileLock(Closing[unipc.FileLock]):
-    """A file, opened to be locked; see unipc.FileLock:
-    `unipc.aio.FileLock(unipc.FileLock("app.lock"))`.
-
-    `async with` holds it exclusively, all of it. Tasks that are to keep each other out have an
-    object each, and none of kind "record", whose locks are the process's.
-    """
-
-    async def lock(self, *, shared: bool = False, start: int = 0, length: int = 0) -> None:
-        """Locks a range of bytes; see unipc.FileLock.lock. A task that is cancelled meanwhile has
-        locked nothing.
-        """
-        await probe(lambda: self._handle.lock(shared=shared, start=start, length=length, timeout=0))
-
-    async def upgrade(self, *, start: int = 0, length: int = 0) -> None:
-        """Makes a shared lock exclusive; see unipc.FileLock.upgrade. A task that is cancelled
-        meanwhile has the shared lock as before.
-        """
-        await probe(lambda: self._handle.upgrade(start=start, length=length, timeout=0))
-
-    def unlock(self, *, start: int = 0, length: int = 0) -> None:
-        """Gives a range back; see unipc.FileLock.unlock."""
-        self._handle.unlock(start=start, length=length)
-
-    @contextlib.asynccontextmanager
-    async def held(self, *, shared: bool = False, start: int = 0, length: int = 0) -> AsyncIterator[Self]:
-        """Holds a range for the length of an `async with`; see unipc.FileLock.held."""
-        await self.lock(shared=shared, start=start, length=length)
-        try:
-            yield self
-        finally:
-            self._give_back(start, length)
-
-    def _give_back(self, start: int, length: int) -> None:
-        # When it was closed meanwhile, the lock has gone with it.
-        if not self.closed:
-            self._handle.unlock(start=start, length=length)
-
-    async def __aenter__(self) -> Self:
-        await self.lock()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._give_back(0, 0)
-
-
-class Event(Twin[unipc.Event]):
-    """An event at a place in shared memory; see unipc.Event:
-    `unipc.aio.Event(unipc.Event.from_buffer(memory))`.
-    """
-
-    async def wait(self) -> None:
-        """Waits until it is set; see unipc.Event.wait."""
-        await probe(lambda: self._handle.wait(timeout=0))
-
-
-class Semaphore(Twin[unipc.Semaphore]):
-    """A semaphore at a place in shared memory; see unipc.Semaphore. `async with` takes a unit and
-    gives it back.
-    """
-
-    async def wait(self) -> None:
-        """Takes a unit; see unipc.Semaphore.wait."""
-        await probe(lambda: self._handle.wait(timeout=0))
-
-    async def __aenter__(self) -> Self:
-        await self.wait()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._handle.post()
-
-
-class PosixSemaphore(Closing[unipc.PosixSemaphore]):
-    """A named semaphore; see unipc.PosixSemaphore. `async with` closes it."""
-
-    async def wait(self) -> None:
-        """Takes a unit; see unipc.PosixSemaphore.wait."""
-        await probe(lambda: self._handle.wait(timeout=0))
-
-
-class SysvSemaphores(Closing[unipc.SysvSemaphores]):
-    """A set of System V semaphores; see unipc.SysvSemaphores."""
-
-    async def wait(self, semaphore: int = 0, *, undo: bool = False) -> None:
-        """Takes a unit; see unipc.SysvSemaphores.wait."""
-        await probe(lambda: self._handle.wait(semaphore, undo=undo, timeout=0))
-
-    async def wait_zero(self, semaphore: int = 0) -> None:
-        """Waits until a semaphore has no unit; see unipc.SysvSemaphores.wait_zero."""
-        await probe(lambda: self._handle.wait_zero(semaphore, timeout=0))
-
-    async def operate(self, operations: Sequence[unipc.SysvOperation]) -> None:
-        """Does all the operations in one step; see unipc.SysvSemaphores.operate."""
-        await probe(lambda: self._handle.operate(operations, timeout=0))
