@@ -70,6 +70,11 @@ impl Case {
         self.metric != Metric::Operation || self.mechanism.ends_with("-contended")
     }
 
+    /// How a process waits for the other: in the kernel, or by looking again and again for as long as that pays.
+    pub fn wait(&self) -> &'static str {
+        if ["spinlock", "spinlock-contended", "barrier"].contains(&self.mechanism) { "spin" } else { "block" }
+    }
+
     /// Whether Python has calls of its own for it.
     pub fn is_in_python(&self) -> bool {
         ["pipe", "fifo", "unix", "tcp", "datagram", "seqpacket", "udp", "file-lock", "eventfd", "signal"].contains(&self.mechanism)

@@ -11,9 +11,10 @@ What unipc costs beside the bare calls of the system, in each language. `make be
 puts every number into `target/bench.json`; `make bench BENCH=--write-docs` writes this page, too.\n";
 
 const METHOD: &str = "## How\n\n\
-- Two real processes, each pinned to a CPU; *cores* says whether they share one (1) or have one each (2). All of them wait in the kernel, none spins.\n\
+- Two real processes, each pinned to a CPU; *cores* says whether they share one (1) or have one each (2). A wait is in the\n  \
+  kernel; of *spinlock* and *barrier* it begins with some microseconds of spinning where there is more than one processor.\n\
 - *raw C* is what a careful C programmer writes without a library: `write` and `read`, `send` and `recv`, a robust process-shared\n  \
-  `pthread_mutex_t`, `sem_t`. *raw Python* is `os.write` and `os.read`, the methods of `socket`. All waits of unipc are for ever, which is what the bare\n  \
+  `pthread_mutex_t`, `sem_t`, the system call of the mechanism; `target/bench.json` names the calls of each row. *raw Python* is `os.write` and `os.read`, the methods of `socket`. All waits of unipc are for ever, which is what the bare\n  \
   calls do. The programs are in `bench/`.\n\
 - **ratio** is that to raw C, for streams in Python that to raw Python. Above 1 is always slower, also where more per second is better.\n\
 - In each round every language runs each case once, next to its reference, in an order that rotates; so what drifts, drifts for all. A number is the median\n  \
@@ -32,6 +33,10 @@ const REASONS: &str = "## Why, where it costs\n\n\
 - *semaphore, round trip*: a wait sleeps half a second at most and looks again, so a poster that is killed between its post and its wake-up strands nobody.\n  \
   The timer that the kernel sets for that is the difference; with `sem_wait` such a waiter sleeps for ever.\n\
 - *posix-semaphore, post and wait* from C: a `sem_t` is the C library's, so that other programs can share it; there is one more call between.\n\
+- *event*, *condvar*, *barrier*, round trip: the same half second at most, and a look for dead parties; a condition variable's mutex is robust on both sides.\n\
+- *spinlock*, *rwlock* from C: who holds it is written down, by a number that each thread keeps for itself; in a shared library that is a call. The pthread\n  \
+  ones know no holder, and a dead one blocks everybody.\n\
+- *seqpacket*: an empty message is told from the end by `recvmsg` and a time stamp; `recv` cannot tell them apart.\n\
 - *pipe* and *fifo*: a write must not kill the process by SIGPIPE. A program that says that it ignores the signal (`unipc_ignore_sigpipe`, as measured here)\n  \
   gets a plain `write`; without that it is `pwritev2` with a flag, 0.1 \u{b5}s more on the machine above. Python ignores SIGPIPE by itself.\n\
 - *Python*: a method call, the conversion of its arguments and the check for signals cost 0.1 to 0.2 \u{b5}s, and a wait lets go of the interpreter lock. It reads\n  \

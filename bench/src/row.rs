@@ -88,7 +88,7 @@ impl Row {
             "language": self.who.language(),
             "size": self.of.size,
             "cores": self.of.cores,
-            "wait": "block",
+            "wait": self.of.wait(),
             "metric": self.of.metric.name(),
             "p50": rounded(self.own.p50),
             "p99": rounded(self.own.p99),

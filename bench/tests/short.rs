@@ -19,6 +19,8 @@ fn check(row: &Value) {
     assert_eq!(fields.len(), FIELDS.len(), "{row}");
     assert!(FIELDS.iter().all(|name| fields.contains_key(*name)), "{row}");
     assert!(["c", "rust", "python"].contains(&row["language"].as_str().expect("text")), "{row}");
+    let spins = ["spinlock", "spinlock-contended", "barrier"].contains(&row["mechanism"].as_str().expect("text"));
+    assert_eq!(row["wait"], if spins { "spin" } else { "block" }, "{row}");
     assert!([1, 2].contains(&row["cores"].as_u64().expect("a number")), "{row}");
     assert!(["round_trip_ns", "messages_per_s", "ns_per_op"].contains(&row["metric"].as_str().expect("text")), "{row}");
     let has_python_calls = !NOT_IN_PYTHON.contains(&row["mechanism"].as_str().expect("text"));
