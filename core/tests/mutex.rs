@@ -5,9 +5,10 @@ mod support;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use support::objects::{HANG, for_every_point, killed_at_every_instruction, stopped_at_every_instruction, wait_until};
 use support::process::Child;
 use support::shared::SharedPages;
 use support::stepper::{Step, Stepper, is_asleep};
@@ -15,9 +16,6 @@ use support::waits::ends_in_every_way;
 use unipc::Wait;
 use unipc::sync::{Mutex, MutexKind};
 use unipc_tests::Leaks;
-
-/// A hang, generously.
-const HANG: Duration = Duration::from_secs(20);
 
 /// What the lock protects: the two are equal outside the critical section.
 #[repr(C)]
@@ -227,81 +225,50 @@ fn another_pid_namespace_is_refused() {
 }
 
 /// A mutex that has been used, and is locked inline from now on.
-fn used_account() -> SharedPages<Account> {
-    let account = SharedPages::<Account>::zeroed();
+fn used(account: &SharedPages<Account>) {
     drop(account.lock.lock(HANG).unwrap());
     assert!(account.lock.lock_at_once() && account.lock.unlock_at_once(), "nothing is done inline here");
-    account
 }
 
-/// Kills a process at every instruction of first use, lock by the C library, critical section and unlock; a survivor goes on each time.
-#[test]
-fn killed_at_every_instruction_of_the_first_use() {
-    let _leaks = Leaks::watch();
-    killed_at_every_instruction("first use and unlock", SharedPages::zeroed);
+fn lock_and_count(account: &Account) -> i32 {
+    let guard = account.lock.lock_recover(HANG);
+    account.increment();
+    drop(guard);
+    0
 }
 
-/// The same with a mutex that is locked inline.
+/// Kills a process at every instruction of lock, critical section and unlock, by the C library at the first use and inline later; a survivor goes on
+/// each time.
 #[test]
 fn killed_at_every_instruction_uncontended() {
     let _leaks = Leaks::watch();
-    killed_at_every_instruction("lock and unlock", used_account);
-}
-
-fn killed_at_every_instruction(what: &str, account: impl Fn() -> SharedPages<Account>) {
-    let mut points = 0;
-    loop {
-        let account = account();
-        let mut stepper = Stepper::start(warm_up, || {
-            let guard = account.lock.lock_recover(HANG);
-            account.increment();
-            drop(guard);
-            0
-        });
-        if !stepper.advance(points) {
-            break;
-        }
-        stepper.kill();
+    let survive = |account: &Account, ()| {
         account.survive();
         assert!(!account.survive(), "the repair is remembered");
-        points += 1;
-    }
-    println!("killed at {points} instructions of {what}; failures: 0");
-    assert!(points > 50, "the stepper has not stepped through a lock: {points}");
+    };
+    let points = [
+        killed_at_every_instruction("first use and unlock", |_| (), |_| warm_up(), lock_and_count, survive),
+        killed_at_every_instruction("lock and unlock", used, |_| warm_up(), lock_and_count, survive),
+    ];
+    assert!(points.iter().all(|points| *points > 50), "the stepper has not stepped through a lock: {points:?}");
 }
 
 /// Stops a process at every instruction; another does not wait longer than it wants, and both come through.
 #[test]
 fn stopped_at_every_instruction_nobody_hangs() {
-    const PATIENCE: Duration = Duration::from_millis(4);
     let _leaks = Leaks::watch();
-    let (mut points, mut refused) = (0, 0);
-    loop {
-        let account = used_account();
-        let mut stepper = Stepper::start(warm_up, || {
-            let guard = account.lock.lock_recover(HANG);
+    let other = |account: &Account| match account.lock.lock(Duration::from_millis(4)) {
+        Ok(_guard) => {
             account.increment();
-            drop(guard);
-            0
-        });
-        if !stepper.advance(points) {
-            break;
+            true
         }
-        let stopped = stepper.stop();
-        let start = Instant::now();
-        match account.lock.lock(PATIENCE) {
-            Ok(_guard) => account.increment(),
-            Err(error) => {
-                assert!(error.is(Errno::ETIMEDOUT), "{error}");
-                refused += 1;
-            }
+        Err(error) => {
+            assert!(error.is(Errno::ETIMEDOUT), "{error}");
+            false
         }
-        assert!(start.elapsed() < HANG);
-        assert_eq!(stopped.go_on(), 0);
-        assert!(!account.survive(), "nobody has died");
-        points += 1;
-    }
-    println!("stopped at {points} instructions of lock and unlock, {refused} of them inside; failures: 0");
+    };
+    let after = |account: &Account| assert!(!account.survive(), "nobody has died");
+    let (points, refused) = stopped_at_every_instruction("lock and unlock", used, |_| warm_up(), lock_and_count, other, after);
     assert!(points > 50 && refused > 0 && refused < points, "{points} {refused}");
 }
 
@@ -309,18 +276,11 @@ fn stopped_at_every_instruction_nobody_hangs() {
 #[test]
 fn killed_at_every_instruction_contended() {
     let _leaks = Leaks::watch();
-    let mut points = 0;
-    loop {
+    let points = for_every_point(|point| {
         let account = SharedPages::<Account>::zeroed();
         let mut guard = Some(account.lock.lock(HANG).unwrap());
-        let mut stepper = Stepper::start(warm_up, || {
-            let guard = account.lock.lock_recover(HANG);
-            account.increment();
-            drop(guard);
-            0
-        });
-        let mut finished = false;
-        for _ in 0..points {
+        let mut stepper = Stepper::start(warm_up, || lock_and_count(&account));
+        for _ in 0..point {
             let mut step = stepper.step();
             if step == Step::Sleeping {
                 // It sleeps for the lock: let it have it.
@@ -330,18 +290,14 @@ fn killed_at_every_instruction_contended() {
             assert_ne!(step, Step::Sleeping, "a waiter hangs though the lock is free");
             if let Step::Exited(status) = step {
                 assert_eq!(status, 0);
-                finished = true;
-                break;
+                return false;
             }
-        }
-        if finished {
-            break;
         }
         stepper.kill();
         drop(guard);
         account.survive();
-        points += 1;
-    }
+        true
+    });
     println!("killed at {points} instructions of a contended lock; failures: 0");
     assert!(points > 100, "the stepper has not stepped through a lock: {points}");
 }
@@ -350,8 +306,7 @@ fn killed_at_every_instruction_contended() {
 #[test]
 fn killed_at_every_instruction_of_unlock_with_a_waiter() {
     let _leaks = Leaks::watch();
-    let mut points = 0;
-    loop {
+    let points = for_every_point(|point| {
         let account = SharedPages::<Account>::zeroed();
         let begin = || {
             account.lock.lock_raw(HANG).unwrap();
@@ -369,16 +324,16 @@ fn killed_at_every_instruction_of_unlock_with_a_waiter() {
             account.survive();
             0
         });
-        wait_until_asleep(waiter.id());
+        wait_until(|| is_asleep(waiter.id()));
         account.phase.store(2, Ordering::Release);
-        if !stepper.advance(points) {
+        if !stepper.advance(point) {
             assert_eq!(waiter.wait(), 0);
-            break;
+            return false;
         }
         stepper.kill();
         assert_eq!(waiter.wait(), 0);
-        points += 1;
-    }
+        true
+    });
     println!("killed at {points} instructions of unlock with a waiter; failures: 0");
     assert!(points > 50, "the stepper has not stepped through an unlock: {points}");
 }
@@ -386,19 +341,6 @@ fn killed_at_every_instruction_of_unlock_with_a_waiter() {
 /// What happens once per process, the look at the pid namespace above all, is not stepped through.
 fn warm_up() {
     drop(Mutex::default().lock(HANG));
-}
-
-/// Until the kernel says that the process sleeps in the futex call.
-fn wait_until_asleep(id: libc::pid_t) {
-    wait_until(|| is_asleep(id));
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + HANG;
-    while !condition() {
-        assert!(Instant::now() < limit, "it does not come");
-        std::thread::yield_now();
-    }
 }
 
 /// Three mutexes that one thread holds in any order: the C library's, ours, and the C library's with priority inheritance, of which the list of
@@ -530,7 +472,7 @@ fn killed_at_every_instruction_between_neighbours() {
     let _leaks = Leaks::watch();
     let mut points = [0; 4];
     for (case, ([old, new], unlocks)) in [([0, 2], false), ([2, 0], false), ([0, 2], true), ([2, 0], true)].into_iter().enumerate() {
-        loop {
+        points[case] = for_every_point(|point| {
             let neighbours = Neighbours::new();
             let begin = || {
                 warm_up();
@@ -540,17 +482,17 @@ fn killed_at_every_instruction_between_neighbours() {
                 let fine = if unlocks { neighbours.unlock(OURS, true) } else { neighbours.lock(OURS, true) };
                 i32::from(!fine)
             });
-            if !stepper.advance(points[case]) {
-                break;
+            if !stepper.advance(point) {
+                return false;
             }
             stepper.kill();
             for index in [old, new] {
-                assert!(neighbours.has_died_holding(index), "mutex {index} is forgotten at {} of case {case}", points[case]);
+                assert!(neighbours.has_died_holding(index), "mutex {index} is forgotten at {point} of case {case}");
             }
             // Held or not, it can be locked.
             neighbours.has_died_holding(OURS);
-            points[case] += 1;
-        }
+            true
+        });
     }
     println!("killed at {points:?} instructions of lock and unlock with neighbours in the list; failures: 0");
     assert!(points.iter().all(|count| *count > 20), "{points:?}");
@@ -562,8 +504,7 @@ fn killed_at_every_instruction_between_neighbours() {
 fn a_waiter_comes_at_every_instruction_of_unlock() {
     let _leaks = Leaks::watch();
     for dies in [false, true] {
-        let mut points = 0;
-        loop {
+        let points = for_every_point(|point| {
             let neighbours = Neighbours::new();
             let is_through = SharedPages::<AtomicU32>::zeroed();
             let begin = || {
@@ -571,8 +512,8 @@ fn a_waiter_comes_at_every_instruction_of_unlock() {
                 assert!(neighbours.lock(OURS, true));
             };
             let mut stepper = Stepper::start(begin, || i32::from(!neighbours.unlock(OURS, true)));
-            if !stepper.advance(points) {
-                break;
+            if !stepper.advance(point) {
+                return false;
             }
             let waiter = Child::fork(|| {
                 // SAFETY: alarm takes an integer, and its signal ends this child alone; the mutex is initialised.
@@ -590,8 +531,8 @@ fn a_waiter_comes_at_every_instruction_of_unlock() {
                 assert_eq!(stepper.stop().go_on(), 0);
             }
             assert_eq!(waiter.wait(), 0);
-            points += 1;
-        }
+            true
+        });
         let end = if dies { "dies" } else { "goes on" };
         println!("a waiter at {points} instructions of unlock, the holder {end}; failures: 0");
         assert!(points > 20, "{points}");

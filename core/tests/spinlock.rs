@@ -2,11 +2,13 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use support::objects::killed_behind_its_sleep;
+use support::objects::{
+    HANG, for_every_point, killed_at_every_instruction, killed_behind_its_sleep, sleep_for_ever, stopped_at_every_instruction, wait_until,
+};
 use support::process::{Child, kills};
 use support::shared::SharedPages;
 use support::stepper::{Stepper, is_asleep};
@@ -14,9 +16,6 @@ use support::waits::ends_in_every_way;
 use unipc::Wait;
 use unipc::sync::{Spinlock, SpinlockGuard};
 use unipc_tests::Leaks;
-
-/// A hang, generously.
-const HANG: Duration = Duration::from_secs(20);
 
 /// What the lock protects: the two are equal outside the critical section.
 #[repr(C)]
@@ -50,10 +49,7 @@ impl Account {
         let holder = Child::fork(|| {
             std::mem::forget(self.lock.lock_recover(HANG));
             self.phase.store(1, Ordering::Release);
-            loop {
-                // SAFETY: the child sleeps until it is killed.
-                unsafe { libc::pause() };
-            }
+            sleep_for_ever()
         });
         wait_until(|| self.phase.load(Ordering::Acquire) == 1);
         holder
@@ -63,14 +59,6 @@ impl Account {
 /// What happens once per process, the look at /proc, is not stepped through.
 fn warm_up() {
     drop(Spinlock::new().lock(HANG));
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + HANG;
-    while !condition() {
-        assert!(Instant::now() < limit, "it does not come");
-        std::thread::sleep(Duration::from_micros(100));
-    }
 }
 
 #[test]
@@ -210,56 +198,33 @@ fn lock_and_count(account: &Account) -> i32 {
 
 /// Kills a process at every instruction of first use, lock, critical section and unlock; a survivor goes on each time.
 #[test]
-fn killed_at_every_instruction() {
+fn killed_at_every_instruction_uncontended() {
     let _leaks = Leaks::watch();
-    let mut points = 0;
-    loop {
-        let account = SharedPages::<Account>::zeroed();
-        let mut stepper = Stepper::start(warm_up, || lock_and_count(&account));
-        if !stepper.advance(points) {
-            break;
-        }
-        stepper.kill();
+    let survive = |account: &Account, ()| {
         account.survive();
         assert!(!account.survive(), "the repair is remembered");
-        points += 1;
-    }
-    println!("killed at {points} instructions of first use, lock and unlock; failures: 0");
+    };
+    let points = killed_at_every_instruction("first use, lock and unlock", |_| (), |_| warm_up(), lock_and_count, survive);
     assert!(points > 50, "the stepper has not stepped through a lock: {points}");
 }
 
 /// Stops a process at every instruction; another does not wait longer than it wants, and both come through.
 #[test]
 fn stopped_at_every_instruction_nobody_hangs() {
-    const PATIENCE: Duration = Duration::from_millis(4);
     let _leaks = Leaks::watch();
-    let (mut points, mut refused) = (0, 0);
-    loop {
-        let account = SharedPages::<Account>::zeroed();
-        let mut stepper = Stepper::start(warm_up, || lock_and_count(&account));
-        if !stepper.advance(points) {
-            break;
+    let other = |account: &Account| match account.lock.lock(Duration::from_millis(4)) {
+        Ok(_guard) => {
+            account.increment();
+            true
         }
-        let stopped = stepper.stop();
-        let waiter = Child::fork(|| match account.lock.lock(PATIENCE) {
-            Ok(_guard) => {
-                account.increment();
-                0
-            }
-            Err(error) => {
-                assert!(error.is(Errno::ETIMEDOUT), "{error}");
-                1
-            }
-        });
-        let status = waiter.wait();
-        assert!(status == 0 || status == 1, "{status}");
-        refused += status;
-        assert_eq!(stopped.go_on(), 0);
-        assert!(!account.survive(), "nobody has died");
-        points += 1;
-    }
-    println!("stopped at {points} instructions of lock and unlock, {refused} of them inside; failures: 0");
-    assert!(points > 50 && refused > 0 && (refused as u32) < points, "{points} {refused}");
+        Err(error) => {
+            assert!(error.is(Errno::ETIMEDOUT), "{error}");
+            false
+        }
+    };
+    let after = |account: &Account| assert!(!account.survive(), "nobody has died");
+    let (points, refused) = stopped_at_every_instruction("lock and unlock", |_| (), |_| warm_up(), lock_and_count, other, after);
+    assert!(points > 50 && refused > 0 && refused < points, "{points} {refused}");
 }
 
 /// The lock is held by another at first: the victim dies behind its sleep, as a woken waiter, or as one that has found the holder dead.
@@ -308,8 +273,8 @@ fn killed_at_every_instruction_contended() {
 #[test]
 fn killed_at_every_instruction_of_unlock_with_a_waiter() {
     let _leaks = Leaks::watch();
-    let (mut points, mut longest) = (0, Duration::ZERO);
-    loop {
+    let longest = AtomicU64::new(0);
+    let points = for_every_point(|point| {
         let account = SharedPages::<Account>::zeroed();
         let begin = || {
             account.lock.lock_raw(HANG).unwrap();
@@ -328,17 +293,18 @@ fn killed_at_every_instruction_of_unlock_with_a_waiter() {
         });
         wait_until(|| is_asleep(waiter.id()));
         account.phase.store(2, Ordering::Release);
-        if !stepper.advance(points) {
+        if !stepper.advance(point) {
             assert_eq!(waiter.wait(), 0);
-            break;
+            return false;
         }
         let start = Instant::now();
         stepper.kill();
         assert_eq!(waiter.wait(), 0);
-        longest = longest.max(start.elapsed());
-        points += 1;
-    }
-    println!("killed at {points} instructions of unlock with a waiter, who waited {longest:?} at most; failures: 0");
+        longest.fetch_max(start.elapsed().as_millis() as u64, Ordering::Relaxed);
+        true
+    });
+    let longest = longest.into_inner();
+    println!("killed at {points} instructions of unlock with a waiter, who waited {longest} ms at most; failures: 0");
     assert!(points > 20, "the stepper has not stepped through an unlock: {points}");
 }
 

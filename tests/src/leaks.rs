@@ -9,27 +9,40 @@ use std::time::{Duration, Instant};
 
 static WATCHING: Mutex<()> = Mutex::new(());
 
-/// How long something may take to go by itself: a thread that has been told to end, a child that was killed.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long something may take to go by itself: a thread that has been told to end, a child that was killed, a name of another program.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Watches from its making until its drop, which panics if there is more than before.
 #[derive(Debug)]
 pub struct Leaks {
     before: Held,
+    name: String,
     _alone: MutexGuard<'static, ()>,
+}
+
+/// The name of the thread that watches, and so of those that it starts. The harness names threads after their tests, and cuts long names short: of two
+/// tests that begin alike, the second may wait for its turn already.
+const WATCHER: &str = "watcher";
+
+fn rename(name: &str) {
+    // Cannot fail for the thread itself.
+    let _ = std::fs::write("/proc/thread-self/comm", name);
 }
 
 impl Leaks {
     /// Looks at what this process holds now.
     pub fn watch() -> Leaks {
         let alone = WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
-        Leaks { before: Held::now(), _alone: alone }
+        let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
+        rename(WATCHER);
+        Leaks { before: Held::now(), name, _alone: alone }
     }
 }
 
 impl Drop for Leaks {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            rename(&self.name);
             return;
         }
         let start = Instant::now();
@@ -38,6 +51,7 @@ impl Drop for Leaks {
             std::thread::sleep(Duration::from_millis(5));
             extra = Held::now().more_than(&self.before);
         }
+        rename(&self.name);
         assert!(extra.is_empty(), "left behind: {extra:#?}");
     }
 }
@@ -82,13 +96,10 @@ fn descriptors() -> Vec<String> {
     targets.filter(|line| !line.ends_with(&format!("/proc/{}/fd", std::process::id()))).collect()
 }
 
-/// The threads that this one has started, and theirs: a thread inherits the name of the one that starts it. The test harness gives each test's
-/// thread the name of its test; it starts one whenever another ends, and those are none of this test's.
+/// The threads that this one has started, and theirs: a thread inherits the name of the one that starts it.
 fn threads() -> usize {
-    let name = |path: &std::path::Path| std::fs::read_to_string(path.join("comm")).ok();
-    let own = name(std::path::Path::new("/proc/thread-self"));
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    tasks.filter(|task| name(&task.path()) == own).count()
+    tasks.filter(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim_end() == WATCHER)).count()
 }
 
 fn shared_mappings() -> Vec<String> {

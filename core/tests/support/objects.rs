@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
 use super::process::Child;
 use super::shared::SharedPages;
 use super::stepper::{Step, Stepper};
@@ -29,14 +32,20 @@ pub fn sleep_for_ever() -> ! {
 }
 
 /// How many points are tried side by side: survivors of some wait for half a second.
-const WORKERS: usize = 4;
+const WORKERS: usize = 8;
 
-/// Calls `try_point` for 0, 1, 2 ... in several threads until it gives `false`. Gives how often it gave `true`.
-fn for_every_point(try_point: impl Fn(u32) -> bool + Sync) -> u32 {
+/// Calls `try_point` for 0, 1, 2 ... in several threads until it gives `false`. Gives how often it gave `true`. Each thread keeps to a processor with the
+/// children that it makes: to step a child there is a switch between the two, on two processors it is a wake-up.
+pub fn for_every_point(try_point: impl Fn(u32) -> bool + Sync) -> u32 {
     let (next, end) = (AtomicU32::new(0), AtomicU32::new(u32::MAX));
+    let all = sched_getaffinity(Pid::this()).expect("sched_getaffinity");
+    let processors: Vec<usize> = (0..CpuSet::count()).filter(|&index| all.is_set(index) == Ok(true)).collect();
     std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
+        for processor in processors.iter().cycle().take(WORKERS) {
+            let (next, end, try_point) = (&next, &end, &try_point);
+            scope.spawn(move || {
+                let mut own = CpuSet::new();
+                own.set(*processor).and_then(|()| sched_setaffinity(Pid::from_raw(0), &own)).expect("sched_setaffinity");
                 while end.load(Ordering::Relaxed) == u32::MAX {
                     let point = next.fetch_add(1, Ordering::Relaxed);
                     if !try_point(point) {

@@ -1,5 +1,8 @@
 //! Children that a test makes, and that never outlive it.
 
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
 /// How many processes a test kills at random moments: UNIPC_TEST_KILLS, or 100.
 pub fn kills() -> u64 {
     std::env::var("UNIPC_TEST_KILLS").map_or(100, |text| text.parse().expect("UNIPC_TEST_KILLS is a number"))
@@ -30,9 +33,24 @@ impl Child {
         self.id
     }
 
-    /// Waits for the end: the exit status, or minus the signal.
+    /// Waits for the end: the exit status, or minus the signal. A child that hangs is killed, and the test fails.
     pub fn wait(mut self) -> i32 {
-        self.reap()
+        let limit = Instant::now() + Duration::from_secs(120);
+        // SAFETY: no memory is involved; the child is ours and not waited for yet.
+        let file = unsafe { libc::syscall(libc::SYS_pidfd_open, self.id, 0) };
+        assert!(file >= 0, "pidfd_open: {}", std::io::Error::last_os_error());
+        // SAFETY: the descriptor was just made and is ours.
+        let file = unsafe { OwnedFd::from_raw_fd(file as i32) };
+        let mut entry = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        loop {
+            let left = limit.saturating_duration_since(Instant::now());
+            // SAFETY: one valid entry.
+            match unsafe { libc::poll(&mut entry, 1, left.as_millis() as i32) } {
+                1 => return self.reap(),
+                0 => panic!("a child hangs: {}", std::fs::read_to_string(format!("/proc/{}/syscall", self.id)).unwrap_or_default()),
+                _ => assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINTR)),
+            }
+        }
     }
 
     /// Kills it with SIGKILL and waits for the end.

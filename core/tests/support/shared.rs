@@ -26,6 +26,21 @@ impl<T> SharedPages<T> {
         SharedPages { address: address.cast() }
     }
 
+    /// The bytes, as they are now.
+    #[allow(dead_code, reason = "only the tests of some objects copy")]
+    pub fn bytes(&self) -> Vec<u8> {
+        // SAFETY: mapped with this size; the caller has nobody write meanwhile.
+        unsafe { std::slice::from_raw_parts(self.address.cast::<u8>(), size_of::<T>()) }.to_vec()
+    }
+
+    /// Writes such bytes.
+    #[allow(dead_code, reason = "only the tests of some objects copy")]
+    pub fn fill(&self, bytes: &[u8]) {
+        assert_eq!(bytes.len(), size_of::<T>());
+        // SAFETY: mapped with this size, and nobody uses the value yet.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.address.cast(), bytes.len()) };
+    }
+
     /// The address, for `init` functions.
     pub fn as_ptr(&self) -> *mut T {
         self.address

@@ -96,12 +96,11 @@ impl Stepper {
             if found == self.child.id() {
                 break;
             }
-            if attempt % 256 == 255 {
-                if Instant::now() > limit {
-                    return Step::Sleeping;
-                }
-                std::thread::yield_now();
+            if attempt % 256 == 255 && Instant::now() > limit {
+                return Step::Sleeping;
             }
+            // The child has the same processor.
+            std::thread::yield_now();
         }
         if libc::WIFSTOPPED(status) {
             return Step::Done;
