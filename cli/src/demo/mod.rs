@@ -26,7 +26,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use unipc::advise::{Mechanism, mechanisms};
+use unipc::advise::{Availability, Mechanism, mechanisms};
 
 use crate::mechanisms::{aligned, names};
 use crate::print;
@@ -62,6 +62,14 @@ struct Report {
     sent: String,
     arrived: String,
     times: Times,
+}
+
+/// How a demonstration ended.
+enum Ending {
+    Shown(Report),
+    /// The machine does not have what is optional.
+    NotHere(String),
+    Failed(Box<dyn Error>),
 }
 
 /// What every demonstration is given.
@@ -184,6 +192,7 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "eventfd" => events::eventfd(stage),
         "timer" => events::timer(stage),
         "poller" => events::poller(stage),
+        "ring" => streams::submitted(stage),
         "signal" => events::signal(stage),
         "process-exit" => events::process_exit(stage),
         "pipeline" => events::pipeline(stage),
@@ -191,6 +200,23 @@ fn demonstrate(stage: &Stage, mechanism: &str) -> Outcome<Report> {
         "file-replace" => files::replaced(stage),
         "file-append" => files::appended(stage),
         other => Err(format!("there is no demonstration of {other}").into()),
+    }
+}
+
+/// Kernels and sandboxes without io_uring are many, and what it does is done otherwise.
+fn is_optional(mechanism: &Mechanism) -> bool {
+    mechanism.name == "ring"
+}
+
+fn ending_of(stage: &Stage, mechanism: &Mechanism) -> Ending {
+    if is_optional(mechanism)
+        && let Availability::Unavailable(why) = mechanism.probe()
+    {
+        return Ending::NotHere(why);
+    }
+    match demonstrate(stage, mechanism.name) {
+        Ok(report) => Ending::Shown(report),
+        Err(error) => Ending::Failed(error),
     }
 }
 
@@ -264,54 +290,59 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
     };
     let stage = Stage { rounds: arguments.rounds, directory };
-    let results: Vec<_> = chosen.into_iter().map(|mechanism| (mechanism, demonstrate(&stage, mechanism.name))).collect();
-    let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    let results: Vec<_> = chosen.into_iter().map(|mechanism| (mechanism, ending_of(&stage, mechanism))).collect();
     if arguments.json {
         print_json(&results, stage.rounds);
     } else {
         print_text(&results, stage.rounds);
     }
-    if failed == 0 { 0 } else { 1 }
+    if results.iter().any(|(_, ending)| matches!(ending, Ending::Failed(_))) { 1 } else { 0 }
 }
 
-fn print_text(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
+fn print_text(results: &[(&Mechanism, Ending)], rounds: u32) {
     let mut rows = vec![["MECHANISM", "SENT", "ARRIVED", "ROUND TRIP", "TO RAW CALLS", "RESULT"].map(str::to_owned)];
-    for (mechanism, outcome) in results {
-        let name = mechanism.name.to_owned();
-        rows.push(match outcome {
-            Ok(Report { sent, arrived, times }) => {
-                [name, sent.clone(), arrived.clone(), duration(times.library), format!("{:.2} x raw", times.ratio()), "OK".to_owned()]
+    let mut remarks = Vec::new();
+    let [mut shown, mut failed, mut not_here] = [0; 3];
+    for (mechanism, ending) in results {
+        let nothing = |result: &str| [mechanism.name, "-", "-", "-", "-", result].map(str::to_owned);
+        rows.push(match ending {
+            Ending::Shown(Report { sent, arrived, times }) => {
+                shown += 1;
+                let ratio = format!("{:.2} x raw", times.ratio());
+                [mechanism.name.to_owned(), sent.clone(), arrived.clone(), duration(times.library), ratio, "OK".to_owned()]
             }
-            Err(_) => [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "-".to_owned(), "FAILED".to_owned()],
+            Ending::NotHere(why) => {
+                not_here += 1;
+                remarks.push(format!("{}: {why}", mechanism.name));
+                nothing("NOT HERE")
+            }
+            Ending::Failed(error) => {
+                failed += 1;
+                remarks.push(format!("{}: {error}", mechanism.name));
+                nothing("FAILED")
+            }
         });
     }
-    for line in aligned(&rows) {
-        print(&line);
-    }
-    for (mechanism, outcome) in results {
-        if let Err(error) = outcome {
-            print(&format!("{}: {error}", mechanism.name));
-        }
-    }
-    let failed = results.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    aligned(&rows).iter().chain(&remarks).for_each(|line| print(line));
+    let missing = if not_here > 0 { format!(", {not_here} not here") } else { String::new() };
     print(&format!(
-        "\n{} mechanisms: {} OK, {failed} failed; round trips are medians of {rounds}, of locks and semaphore-recover: taking and giving back, of file-replace: one replacement\n\
+        "\n{} mechanisms: {shown} OK, {failed} failed{missing}; round trips are medians of {rounds}, of locks and semaphore-recover: taking and giving back, of file-replace: one replacement\n\
          raw: the same by bare calls of the C library, in the same rounds; that of semaphore-recover loses the unit of a dead process",
-        results.len(),
-        results.len() - failed
+        results.len()
     ));
 }
 
-fn print_json(results: &[(&Mechanism, Outcome<Report>)], rounds: u32) {
+fn print_json(results: &[(&Mechanism, Ending)], rounds: u32) {
     let list: Vec<Value> = results
         .iter()
-        .map(|(mechanism, outcome)| match outcome {
-            Ok(report) => json!({
+        .map(|(mechanism, ending)| match ending {
+            Ending::Shown(report) => json!({
                 "mechanism": mechanism.name, "ok": true, "sent": report.sent, "arrived": report.arrived,
                 "rounds": rounds, "median_nanoseconds": report.times.library.round() as u64,
                 "raw_median_nanoseconds": report.times.raw.round() as u64, "ratio": (report.times.ratio() * 1000.0).round() / 1000.0,
             }),
-            Err(error) => json!({ "mechanism": mechanism.name, "ok": false, "error": error.to_string() }),
+            Ending::NotHere(why) => json!({ "mechanism": mechanism.name, "ok": Value::Null, "unavailable": why }),
+            Ending::Failed(error) => json!({ "mechanism": mechanism.name, "ok": false, "error": error.to_string() }),
         })
         .collect();
     print(&format!("{:#}", Value::from(list)));

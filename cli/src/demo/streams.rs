@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use unipc::event::{Operation, Ring};
 use unipc::stream::{
     ByteStream, FifoOptions, FifoReader, FifoWriter, FrameLimit, Framed, TcpListener, TcpOptions, TcpStream, TransferOptions,
     UnixConnectOptions, UnixListenOptions, UnixListener, UnixStream, create_fifo, transfer,
@@ -140,6 +141,56 @@ pub(super) fn transferred(stage: &Stage) -> Outcome<Report> {
     drop((reader, writer));
     peer.finish()?;
     Ok(Report { sent: format!("hello from a file, by {}", way.name()), arrived, times })
+}
+
+/// Both directions in one submission. The other process is that of the pipe.
+pub(super) fn submitted(stage: &Stage) -> Outcome<Report> {
+    let mut ring = Ring::new(2)?;
+    let (there_reader, writer) = unipc::stream::pipe()?;
+    let (reader, back_writer) = unipc::stream::pipe()?;
+    let peer = Peer::start_with("pipe", &[], OwnedFd::from(there_reader), OwnedFd::from(back_writer))?;
+    let mut exchange = |message: [u8; BLOCK], wait: Wait<'_>| -> Outcome<Vec<u8>> {
+        // Less than PIPE_BUF, so that it comes whole.
+        let operations = [Operation::write(&writer, message.to_vec(), 1), Operation::read(&reader, Vec::with_capacity(BLOCK), 2)];
+        ring.submit(&mut operations.into())?;
+        let mut back = Vec::new();
+        while ring.in_flight() > 0 {
+            let completions = ring.wait(2, wait)?;
+            if completions.is_empty() {
+                return Err("nothing completes".into());
+            }
+            for completion in completions {
+                completion.result?;
+                if completion.token == 2 {
+                    back = completion.buffer;
+                }
+            }
+        }
+        Ok(back)
+    };
+    let arrived = exchange(block("hello through a ring"), PATIENCE.into())?;
+    let arrived = String::from_utf8_lossy(&arrived).trim_end_matches('\0').to_owned();
+    if arrived != answer(b"hello through a ring", peer.id()) {
+        return Err(format!("{arrived:?} came back").into());
+    }
+    let mut number = 0;
+    let library = || {
+        number += 1;
+        let same = exchange(numbered(number), Wait::FOREVER)? == numbered(number);
+        if same { Ok(()) } else { Err(format!("message {number} came back changed").into()) }
+    };
+    let (raw_reader, raw_writer) = (End::of(&reader), End::of(&writer));
+    let (mut raw_number, mut raw_back) = (0, [0; BLOCK]);
+    let raw = || {
+        raw_number += 1;
+        raw_writer.write_all(&numbered(raw_number))?;
+        let is_same = raw_reader.read_exact(&mut raw_back)? && raw_back == numbered(raw_number);
+        if is_same { Ok(()) } else { Err(format!("raw message {raw_number} came back changed").into()) }
+    };
+    let times = stage.time_watched(&peer, library, raw)?;
+    drop((reader, writer));
+    peer.finish()?;
+    Ok(Report { sent: "hello through a ring".to_owned(), arrived, times })
 }
 
 pub(super) fn peer_of_pipe() -> Outcome<()> {

@@ -414,6 +414,32 @@ pub(super) fn timer() -> Availability {
 }
 
 /// A signal would disturb the process that asks; signal 0 goes the same way, and does nothing.
+#[cfg(feature = "io_uring")]
+pub(super) fn ring() -> Availability {
+    use crate::event::{Operation, Ring};
+    fn trial() -> Result<()> {
+        let (reader, writer) = crate::stream::pipe()?;
+        let mut ring = Ring::new(2)?;
+        ring.submit(&mut vec![
+            Operation::read(&reader, Vec::with_capacity(GREETING.len()), 1),
+            Operation::write(&writer, GREETING.to_vec(), 2),
+        ])?;
+        while ring.in_flight() > 0 {
+            for completion in ring.wait(2, PATIENCE)? {
+                completion.result?;
+                require_same(&completion.buffer)?;
+            }
+        }
+        Ok(())
+    }
+    availability(trial())
+}
+
+#[cfg(not(feature = "io_uring"))]
+pub(super) fn ring() -> Availability {
+    Availability::Unavailable("this program was built without the feature io_uring".to_owned())
+}
+
 pub(super) fn signal() -> Availability {
     availability(signal::send(Target::Process(std::process::id() as i32), 0))
 }
