@@ -4,9 +4,10 @@
 //! socket that it holds keeps the port; a signal that its parent had blocked or ignored never reaches it. So a child started here has exactly the
 //! descriptors that were named for it, and 0, 1 and 2; no signal blocked; and SIGPIPE as every filter expects it.
 //!
-//! Between `fork` and `exec` the child of a program with threads may do almost nothing: a lock that another thread held stays held for ever. Everything is
-//! prepared before; the child only makes system calls. Signals are blocked meanwhile, so that no handler of the parent runs in it. Whether
-//! the program could be started comes back through a pipe that closes itself when it could: a missing program is an error here, and never a second parent.
+//! Until `exec` the child borrows the memory of its parent, whose thread waits (as `vfork` does): a large program starts a child as fast as a small one.
+//! So the child may do almost nothing: everything is prepared before; the child only makes system calls, on a stack of its own. Signals are blocked meanwhile,
+//! so that no handler of the parent runs in it. Whether the program could be started comes back through a pipe that closes itself when it could: a missing
+//! program is an error here, and never a second parent.
 //!
 //! The child is born with its pidfd (`CLONE_PIDFD`), so there is no moment in which its number could be somebody else's.
 //!
@@ -206,21 +207,19 @@ impl Prepared {
         let mut of_shell = vec![c"/bin/sh".as_ptr(), std::ptr::null()];
         of_shell.extend(&arguments[1.min(arguments.len() - 1)..]);
 
+        let stack = Stack::new()?;
+        let mut pidfd: libc::c_int = -1;
+        let mut part = Part { prepared: &self, arguments: &arguments, environment: &environment, of_shell: &mut of_shell };
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
         let before = block_all();
-        let mut pidfd = -1;
-        // SAFETY: without a stack and without CLONE_VM this is fork. The child runs `become_program` alone, which makes system calls and leaves.
-        let pid = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_PIDFD | libc::SIGCHLD, 0, &raw mut pidfd, 0, 0) };
-        if pid == 0 {
-            // SAFETY: this is the child, and everything was prepared.
-            unsafe { self.become_program(&arguments, &environment, &mut of_shell) }
-        }
-        // The error first: what follows may change errno.
-        let pid = check(pid);
+        // SAFETY: the child has a stack of its own, and this thread goes on when it has left the memory, so all that it refers to lives. It runs
+        // `play` alone, which makes system calls and leaves.
+        let pid = check(unsafe { libc::clone(play, stack.top(), flags, (&raw mut part).cast(), &raw mut pidfd) });
         // SAFETY: the mask is the one that was there.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
         let pid = pid?;
         // SAFETY: the kernel has just given us this descriptor, close-on-exec; nobody else owns it.
-        let process = ProcessExit::of(unsafe { OwnedFd::from_raw_fd(pidfd) }, pid as i32, true);
+        let process = ProcessExit::of(unsafe { OwnedFd::from_raw_fd(pidfd) }, pid, true);
         let Prepared { report: (reader, writer), .. } = self;
         drop(writer);
         match read_report(&reader) {
@@ -233,7 +232,7 @@ impl Prepared {
         }
     }
 
-    /// What the child does. Only system calls: no memory, no lock, no unwinding.
+    /// What the child does. Only system calls: no memory, no lock, no unwinding. What it writes to, errno and `of_shell`, is nobody else's meanwhile.
     ///
     /// # Safety
     /// Called in a fresh child, with all signals blocked. The pointers end with NULL.
@@ -295,6 +294,49 @@ impl Prepared {
             libc::write(self.report.1.as_raw_fd(), bytes.as_ptr().cast(), bytes.len());
             libc::_exit(127)
         }
+    }
+}
+
+/// What the child is told.
+struct Part<'a> {
+    prepared: &'a Prepared,
+    arguments: &'a [*const libc::c_char],
+    environment: &'a [*const libc::c_char],
+    of_shell: &'a mut [*const libc::c_char],
+}
+
+extern "C" fn play(part: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the parent's part, which waits; everything was prepared.
+    unsafe {
+        let part = &mut *part.cast::<Part<'_>>();
+        part.prepared.become_program(part.arguments, part.environment, part.of_shell)
+    }
+}
+
+/// Where the child runs until it has a memory of its own. Pages that it does not touch cost nothing.
+struct Stack(*mut libc::c_void);
+
+impl Stack {
+    const SIZE: usize = 256 << 10;
+
+    fn new() -> std::result::Result<Stack, Errno> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let address = unsafe { libc::mmap(std::ptr::null_mut(), Stack::SIZE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+        if address == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(Stack(address)) }
+    }
+
+    /// It grows downwards on all processors that Rust knows.
+    fn top(&self) -> *mut libc::c_void {
+        // SAFETY: the end of the mapping.
+        unsafe { self.0.byte_add(Stack::SIZE) }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: mapped by us with this size; the child has left it.
+        unsafe { libc::munmap(self.0, Stack::SIZE) };
     }
 }
 

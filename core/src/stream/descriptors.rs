@@ -13,9 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use super::ByteStream;
-use super::endpoint::Kind;
 use crate::error::{Error, Result};
-use crate::socket::{self, control};
+use crate::socket::control;
 use crate::wait::{Deadline, Wait};
 
 const SEND: &str = "send descriptors";
@@ -82,7 +81,7 @@ impl ByteStream {
     }
 
     fn require_unix(&self, operation: &'static str) -> Result<()> {
-        if self.endpoint.kind() == Kind::Socket && socket::family(self.as_fd()) == Ok(libc::AF_UNIX) {
+        if self.endpoint.is_unix() {
             return Ok(());
         }
         Err(Error::os(operation, Errno::EOPNOTSUPP).hint("only a Unix socket carries descriptors"))

@@ -22,8 +22,8 @@ use nix::errno::Errno;
 
 use crate::descriptor::{self, reopen};
 use crate::error::{Context, Error, Failure, Result, check};
-use crate::name;
 use crate::wait::{Deadline, PIECE, Wait, is_ready};
+use crate::{name, socket};
 
 /// The most buffers of one system call: `UIO_MAXIOV`.
 const MOST_BUFFERS: usize = 1024;
@@ -58,6 +58,8 @@ pub(crate) struct Endpoint {
     /// How many reads with a limit still begin with poll, since an attempt has found nothing: a reader that waits for each message, as in a
     /// conversation, would begin each time with an attempt in vain.
     polls_first: AtomicU8,
+    /// Whether it is a Unix socket, once somebody has asked: [`KNOWN`](Endpoint::KNOWN), and 1 for yes.
+    unix: AtomicU8,
 }
 
 /// What one attempt in vain is worth. Where bytes always are there, as in a bulk transfer, no read begins with poll.
@@ -65,7 +67,20 @@ const POLLS_AFTER_VAIN_READ: u8 = 8;
 
 impl Endpoint {
     pub(crate) fn new(descriptor: OwnedFd, kind: Kind) -> Endpoint {
-        Endpoint { descriptor, kind, twin: OnceLock::new(), polls_first: AtomicU8::new(0) }
+        Endpoint { descriptor, kind, twin: OnceLock::new(), polls_first: AtomicU8::new(0), unix: AtomicU8::new(0) }
+    }
+
+    const KNOWN: u8 = 2;
+
+    /// Whether it is a Unix socket: such carry descriptors.
+    pub(crate) fn is_unix(&self) -> bool {
+        let mut unix = self.unix.load(Ordering::Relaxed);
+        if unix == 0 {
+            let is_so = self.kind == Kind::Socket && socket::family(self.descriptor.as_fd()) == Ok(libc::AF_UNIX);
+            unix = Endpoint::KNOWN | u8::from(is_so);
+            self.unix.store(unix, Ordering::Relaxed);
+        }
+        unix == Endpoint::KNOWN | 1
     }
 
     /// Takes over any descriptor that carries bytes. What is refused is given back.

@@ -158,7 +158,6 @@ struct Side<'a> {
     descriptor: BorrowedFd<'a>,
     kind: SideKind,
     offset: Option<libc::loff_t>,
-    is_nonblocking: bool,
 }
 
 impl Side<'_> {
@@ -178,9 +177,12 @@ impl Side<'_> {
             Some(Ok(offset)) => Some(offset),
             Some(Err(_)) => return Err(Error::os(TRANSFER, Errno::EINVAL).hint("no file has such an offset")),
         };
-        // SAFETY: F_GETFL returns an integer.
-        let flags = check(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFL) }).during(TRANSFER)?;
-        Ok(Side { descriptor, kind, offset, is_nonblocking: flags & libc::O_NONBLOCK != 0 })
+        Ok(Side { descriptor, kind, offset })
+    }
+
+    fn is_nonblocking(&self) -> bool {
+        // SAFETY: F_GETFL returns an integer; of a failure it has all bits.
+        unsafe { libc::fcntl(self.raw(), libc::F_GETFL) & libc::O_NONBLOCK != 0 }
     }
 
     fn raw(&self) -> libc::c_int {
@@ -200,7 +202,7 @@ impl Side<'_> {
         match self.kind {
             SideKind::File => PIECE_IN_TIME,
             SideKind::Pipe | SideKind::Other => libc::PIPE_BUF as u64,
-            SideKind::Socket if self.is_nonblocking => PIECE_IN_TIME,
+            SideKind::Socket if self.is_nonblocking() => PIECE_IN_TIME,
             // Poll says yes when a third of a TCP socket's buffer is free, or three quarters of a Unix socket's.
             SideKind::Socket => u64::from(self.send_buffer() / 4).clamp(libc::PIPE_BUF as u64, 1 << 20),
         }
