@@ -130,13 +130,13 @@ impl Identity {
             Ok(_) => own,
             Err(found) => found,
         };
-        if found == own {
+        compare(found & !READY, own, operation)?;
+        if found & READY == 0 {
             set_up();
             // Fails when another has done it in the meantime, which is as good.
-            let _ = self.0.compare_exchange(own, own | READY, Ordering::AcqRel, Ordering::Acquire);
-            return Ok(());
+            let _ = self.0.compare_exchange(found, found | READY, Ordering::AcqRel, Ordering::Acquire);
         }
-        compare(found & !READY, own, operation)
+        Ok(())
     }
 
     /// Takes the object out of use while it is written anew.
@@ -192,5 +192,13 @@ mod tests {
         let mut set_up = false;
         identity.claim(Kind::Mutex, "lock", || set_up = true).unwrap();
         assert!(set_up && identity.is_ready(Kind::Mutex));
+        // Also that of one that could not tell its namespace.
+        let word = Identity::word(Kind::Mutex);
+        let identity = Identity(AtomicU64::new(u64::from(UNKNOWN_NAMESPACE) << 32 | word & 0xffff_ffff));
+        let mut count = 0;
+        for _ in 0..2 {
+            identity.claim(Kind::Mutex, "lock", || count += 1).unwrap();
+        }
+        assert_eq!(count, 1);
     }
 }

@@ -230,7 +230,8 @@ impl RwLock {
         // The thread itself sets `displaced` before it can come here a second time.
         let is_simple = self.writer.load(Ordering::Relaxed) == 0
             && self.displaced.load(Ordering::Relaxed) == 0
-            && self.used.load(Ordering::Relaxed) & line != 0
+            // With the release of who has set it: a writer that does not see the line in use is told by `writer` below.
+            && self.used.load(Ordering::Acquire) & line != 0
             && place.compare_exchange(0, own, Ordering::SeqCst, Ordering::Relaxed).is_ok();
         is_simple && (self.writer.load(Ordering::SeqCst) == 0 || !self.leave(place))
     }
