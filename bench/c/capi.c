@@ -163,3 +163,5 @@ static struct ends *open_ends(const char *mechanism, int is_peer) {
 }
 
 #include "capi_sync.h"
+
+#include "capi_calls.h"

@@ -218,3 +218,5 @@ static struct ends *open_ends(const char *mechanism, int is_peer) {
 }
 
 #include "raw_sync.h"
+
+#include "raw_calls.h"

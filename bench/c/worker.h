@@ -49,6 +49,45 @@ static void post(int which);
 static void take(int which);
 static pid_t other_process;
 
+/* The same for what is called too seldom for a switch to be too slow. What is not between two has a `which` of no meaning. */
+static size_t operand_size;
+static void prepare_memory(void);
+static void copy_in(int which);
+static void copy_out(int which);
+static void prepare_timer(void);
+static void set_timer(int which);
+static void cancel_timer(int which);
+static void prepare_transfer(void);
+static void transfer_in(int which);
+static void transfer_out(int which);
+static void prepare_spawn(void);
+static void start_child(int which);
+static void await_child(int which);
+static void prepare_passing(void);
+static void pass(int which);
+static void take_passed(int which);
+static void prepare_poller(void);
+static void add_to_watched(int which);
+static void take_when_told(int which);
+static void prepare_futex(void);
+static void set_and_wake(int which);
+static void sleep_until_set(int which);
+
+struct calls {
+  const char *mechanism;
+  void (*prepare)(void), (*post)(int), (*take)(int);
+};
+
+static const struct calls all_calls[] = {
+    {"memory", prepare_memory, copy_in, copy_out},
+    {"timer", prepare_timer, set_timer, cancel_timer},
+    {"transfer", prepare_transfer, transfer_in, transfer_out},
+    {"spawn", prepare_spawn, start_child, await_child},
+    {"fd-passing", prepare_passing, pass, take_passed},
+    {"poller", prepare_poller, add_to_watched, take_when_told},
+    {"futex", prepare_futex, set_and_wake, sleep_until_set},
+};
+
 /* ---- Helpers -------------------------------------------------------------------------------------------- */
 
 _Noreturn static void fail(const char *what, const char *why) {
@@ -239,7 +278,10 @@ static void measure_contended_lock(const struct job *job) {
 
 /* ---- Notices ----------------------------------------------------------------------------------------- */
 
-static void measure_pairs(const struct job *job) {
+/* Inlined, so that a semaphore's calls are not by pointer. */
+#define INLINED static inline __attribute__((always_inline))
+
+INLINED void measure_pairs(const struct job *job, void (*post)(int), void (*take)(int)) {
   pin(job->cpus[0]);
   for (long i = -warm_up(job); i < job->samples; i++) {
     uint64_t start = now();
@@ -252,7 +294,7 @@ static void measure_pairs(const struct job *job) {
   }
 }
 
-static void measure_turns(const struct job *job) {
+INLINED void measure_turns(const struct job *job, void (*post)(int), void (*take)(int)) {
   if (fork_pinned(job)) {
     for (long i = 0; i < operations(job); i++) {
       take(THERE);
@@ -270,9 +312,32 @@ static void measure_turns(const struct job *job) {
   wait_for_peer();
 }
 
+INLINED void measure_both(const struct job *job, void (*post)(int), void (*take)(int)) {
+  if (strcmp(job->metric, "round_trip_ns") == 0) {
+    measure_turns(job, post, take);
+  } else {
+    measure_pairs(job, post, take);
+  }
+}
+
 static void measure_notices(const struct job *job) {
   prepare_notices(job->mechanism);
-  (strcmp(job->metric, "round_trip_ns") == 0 ? measure_turns : measure_pairs)(job);
+  measure_both(job, post, take);
+}
+
+static const struct calls *calls_of(const char *mechanism) {
+  const struct calls *end = all_calls + sizeof all_calls / sizeof *all_calls;
+  for (const struct calls *calls = all_calls; calls < end; calls++) {
+    if (strcmp(calls->mechanism, mechanism) == 0) return calls;
+  }
+  return NULL;
+}
+
+static void measure_calls(const struct job *job) {
+  const struct calls *calls = calls_of(job->mechanism);
+  operand_size = job->size;
+  calls->prepare();
+  measure_both(job, calls->post, calls->take);
 }
 
 /* ---- The worker ----------------------------------------------------------------------------------------- */
@@ -305,6 +370,7 @@ static void (*shape_of(const struct job *job))(const struct job *) {
   if (is_one_of(job->mechanism, locks)) return measure_lock;
   if (is_one_of(job->mechanism, contended)) return measure_contended_lock;
   if (is_one_of(job->mechanism, notices)) return measure_notices;
+  if (calls_of(job->mechanism)) return measure_calls;
   return measure_messages;
 }
 

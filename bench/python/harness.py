@@ -205,22 +205,22 @@ def measure_contended_lock(job: Job, lock: AbstractContextManager[Any], shared: 
 Turn = tuple[Callable[[], Any], Callable[[], Any]]
 
 
+def measure_calls(job: Job, do: Callable[[], Any], undo: Callable[[], Any]) -> list[int]:
+    """One process alone, by the batch."""
+    pin(job.cpu)
+    times = []
+    for _ in range(job.warm_up + job.samples):
+        start = perf_counter_ns()
+        for _ in range(job.batch):
+            do()
+            undo()
+        times.append(perf_counter_ns() - start)
+    return times
+
+
 def measure_notices(job: Job, there: Turn, back: Turn) -> list[int]:
     """Each is a pair: what posts, and what waits."""
-    post, wait = there
-
-    def alone() -> list[int]:
-        pin(job.cpu)
-        times = []
-        for _ in range(job.warm_up + job.samples):
-            start = perf_counter_ns()
-            for _ in range(job.batch):
-                post()
-                wait()
-            times.append(perf_counter_ns() - start)
-        return times
-
-    return take_turns(job, there, back) if job.is_round_trip else alone()
+    return take_turns(job, there, back) if job.is_round_trip else measure_calls(job, *there)
 
 
 def take_turns(job: Job, there: Turn, back: Turn) -> list[int]:

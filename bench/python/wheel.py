@@ -11,7 +11,20 @@ from functools import cache, partial
 from typing import Any
 
 import unipc
-from harness import Ends, Job, Processes, Turn, measure_contended_lock, measure_lock, measure_messages, measure_notices, parse, report, take_turns
+from harness import (
+    Ends,
+    Job,
+    Processes,
+    Turn,
+    measure_calls,
+    measure_contended_lock,
+    measure_lock,
+    measure_messages,
+    measure_notices,
+    parse,
+    report,
+    take_turns,
+)
 
 
 class Table(ctypes.Structure):
@@ -235,6 +248,87 @@ def on_signals(job: Job) -> list[int]:
         return take_turns(job, (post, wait), (post, wait))
 
 
+def on_memory(job: Job) -> list[int]:
+    memory = unipc.Memory.anonymous(job.size)
+    message = bytearray(job.size)
+    return measure_calls(job, partial(memory.write, 0, message), partial(memory.read_into, 0, message))
+
+
+def on_timer(job: Job) -> list[int]:
+    timer = unipc.Timer()
+    return measure_calls(job, partial(timer.set, 1.0), timer.cancel)
+
+
+def on_blocks(job: Job) -> list[int]:
+    blocks, nowhere = os.open("blocks", os.O_RDWR | os.O_CREAT), os.open("/dev/null", os.O_WRONLY)
+    os.truncate(blocks, job.size)
+    reader, writer = unipc.pipe()
+    return measure_calls(
+        job,
+        partial(unipc.transfer, blocks, writer, length=job.size, source_offset=0),
+        partial(unipc.transfer, reader, nowhere, length=job.size),
+    )
+
+
+def on_children(job: Job) -> list[int]:
+    children: list[unipc.Process] = []
+
+    def start() -> None:
+        children.append(unipc.Process.spawn(["true"], program="/bin/true"))
+
+    return measure_calls(job, start, lambda: children.pop().wait())
+
+
+def on_descriptors(job: Job) -> list[int]:
+    one, other = unipc.Stream.pair_unix()
+    passed = os.open("/dev/null", os.O_WRONLY)
+
+    def receive() -> None:
+        os.close(other.receive_fds(1)[1][0])
+
+    return measure_calls(job, partial(one.send_fds, b"x", [passed]), receive)
+
+
+def on_poller(job: Job) -> list[int]:
+    def turn_of(counter: unipc.EventFd) -> Turn:
+        @cache
+        def watcher() -> unipc.Poller:
+            poller = unipc.Poller()
+            poller.add(counter)
+            return poller
+
+        def wait() -> None:
+            watcher().wait()
+            counter.take()
+
+        return counter.add, wait
+
+    return measure_notices(job, turn_of(unipc.EventFd()), turn_of(unipc.EventFd()))
+
+
+def on_futex(job: Job) -> list[int]:
+    memory = unipc.Memory.anonymous(64)
+
+    def turn_of(place: int) -> Turn:
+        word = memory.atomic_u32(place)
+
+        def post() -> None:
+            word.store(1)
+            word.futex_wake()
+
+        def wait() -> None:
+            while word.load() == 0:
+                try:
+                    word.futex_wait(0)
+                except BlockingIOError:
+                    pass
+            word.store(0)
+
+        return post, wait
+
+    return measure_notices(job, turn_of(0), turn_of(4))
+
+
 MECHANISMS = {
     "pipe": on_pipes,
     "fifo": on_fifos,
@@ -260,6 +354,13 @@ MECHANISMS = {
     "posix-semaphore": on_named_semaphores,
     "eventfd": on_eventfds,
     "signal": on_signals,
+    "futex": on_futex,
+    "poller": on_poller,
+    "fd-passing": on_descriptors,
+    "transfer": on_blocks,
+    "timer": on_timer,
+    "spawn": on_children,
+    "memory": on_memory,
 }
 
 

@@ -94,6 +94,12 @@ impl Case {
             (Metric::Operation, "mutex-contended" | "spinlock-contended") => "lock and unlock, two at it",
             (Metric::Operation, "event") => "set and wait",
             (Metric::Operation, "eventfd") => "add and take",
+            (Metric::Operation, "poller") => "add, be told, take",
+            (Metric::Operation, "memory") => "copy in and out",
+            (Metric::Operation, "timer") => "set and cancel",
+            (Metric::Operation, "transfer") => "file to pipe to nowhere",
+            (Metric::Operation, "spawn") => "start and wait",
+            (Metric::Operation, "fd-passing") => "send and receive",
             (Metric::Operation, _) => "post and wait",
         }
     }
@@ -122,12 +128,16 @@ pub fn all() -> Vec<Case> {
     cases.extend([1, 2].map(|cores| in_memory("mutex-contended", Metric::Operation, cores, CONTENDED_BATCH)));
     // On one core, one that spins waits for the scheduler.
     cases.push(in_memory("spinlock-contended", Metric::Operation, 2, CONTENDED_BATCH));
-    for mechanism in ["semaphore", "posix-semaphore", "sysv-semaphore", "event", "condvar", "barrier", "eventfd", "signal"] {
+    let notices = ["semaphore", "posix-semaphore", "sysv-semaphore", "event", "condvar", "barrier", "futex", "eventfd", "poller", "signal"];
+    for mechanism in notices {
         // Some take two.
-        if !["condvar", "barrier", "signal"].contains(&mechanism) {
+        if !["condvar", "barrier", "futex", "signal"].contains(&mechanism) {
             cases.push(in_memory(mechanism, Metric::Operation, 1, BATCH));
         }
         cases.extend([1, 2].map(|cores| in_memory(mechanism, Metric::RoundTrip, cores, 1)));
     }
+    let alone = |mechanism, size, batch| Case { mechanism, metric: Metric::Operation, size, cores: 1, batch };
+    cases.extend([alone("fd-passing", 0, 100), alone("transfer", 65536, 100), alone("timer", 0, BATCH), alone("spawn", 0, 1)]);
+    cases.extend([64, 4096].map(|size| alone("memory", size, BATCH)));
     cases
 }

@@ -30,10 +30,13 @@ const METHOD: &str = "## How\n\n\
 
 /// The differences that are the price of something, so that nobody has to guess.
 const REASONS: &str = "## Why, where it costs\n\n\
-- *semaphore, round trip*: a wait sleeps half a second at most and looks again, so a poster that is killed between its post and its wake-up strands nobody.\n  \
+- *semaphore* and *futex*, round trip: a wait sleeps half a second at most and looks again, so a poster that is killed between its post and its wake-up strands nobody.\n  \
   The timer that the kernel sets for that is the difference; with `sem_wait` such a waiter sleeps for ever.\n\
 - *posix-semaphore, post and wait* from C: a `sem_t` is the C library's, so that other programs can share it; there is one more call between.\n\
 - *event*, *condvar*, *barrier*, round trip: the same half second at most, and a look for dead parties; a condition variable's mutex is robust on both sides.\n\
+- *spawn*: the child is born with its pidfd, gets no descriptor by accident and no blocked signal; `posix_spawn` leaves all that to the caller.\n\
+- *transfer*: it is asked what the two ends are, each time, to choose the way.\n\
+- *memory*, small: the place is checked; the C compiler writes a known `memcpy` in place.\n\
 - *spinlock*, *rwlock* from C: who holds it is written down, by a number that each thread keeps for itself; in a shared library that is a call. The pthread\n  \
   ones know no holder, and a dead one blocks everybody.\n\
 - *seqpacket*: an empty message is told from the end by `recvmsg` and a time stamp; `recv` cannot tell them apart.\n\

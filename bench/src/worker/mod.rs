@@ -1,5 +1,6 @@
 //! The Rust worker: the same command line, processes and loops as the C workers in `c/worker.h`, with the calls of the crate.
 
+mod calls;
 mod messages;
 mod sync;
 
@@ -106,6 +107,13 @@ fn measure(job: &Job) -> Outcome<Vec<u64>> {
         "barrier" => sync::barrier(job),
         "eventfd" => sync::eventfd(job),
         "signal" => sync::signal(job),
+        "futex" => calls::futex(job),
+        "poller" => calls::poller(job),
+        "memory" => calls::copy(job),
+        "timer" => calls::timer(job),
+        "transfer" => calls::blocks(job),
+        "spawn" => calls::spawn(job),
+        "fd-passing" => calls::descriptors(job),
         _ => messages::measure(job),
     }
 }

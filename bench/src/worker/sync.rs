@@ -117,7 +117,7 @@ fn contend<G>(job: &Job, table: &Table, lock: impl Fn() -> unipc::Result<G>) -> 
     with_peer(job, peer, measure)
 }
 
-fn alone(job: &Job, post: impl Fn() -> unipc::Result<()>, wait: impl Fn() -> unipc::Result<()>) -> Outcome<Vec<u64>> {
+pub(super) fn alone(job: &Job, post: impl Fn() -> unipc::Result<()>, wait: impl Fn() -> unipc::Result<()>) -> Outcome<Vec<u64>> {
     pin(job.cpu)?;
     job.time(|| {
         for _ in 0..job.batch {
@@ -128,13 +128,13 @@ fn alone(job: &Job, post: impl Fn() -> unipc::Result<()>, wait: impl Fn() -> uni
     })
 }
 
-/// A post and a wait of either semaphore, without looking at which kind it is.
-struct Turns<P, W> {
-    post: P,
-    wait: W,
+/// What one process wakes the other by, without looking at which kind it is.
+pub(super) struct Turns<P, W> {
+    pub(super) post: P,
+    pub(super) wait: W,
 }
 
-fn in_turns<P, W>(job: &Job, there: Turns<P, W>, back: Turns<P, W>) -> Outcome<Vec<u64>>
+pub(super) fn in_turns<P, W>(job: &Job, there: Turns<P, W>, back: Turns<P, W>) -> Outcome<Vec<u64>>
 where
     P: Fn() -> unipc::Result<()>,
     W: Fn() -> unipc::Result<()>,
