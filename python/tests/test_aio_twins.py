@@ -94,7 +94,7 @@ def _asking_poller(stack: ExitStack, path: Path) -> Case:
     semaphores = stack.enter_context(unipc.SysvSemaphores.create_private([0, 0], temporary=True))
 
     async def wait() -> None:
-        waiting, source = asyncio.create_task(poller.wait()), 0
+        waiting, source = asyncio.create_task(poller.wait()), None
         try:
             await asyncio.sleep(0.001)
             source = poller.add_sysv_semaphore(semaphores, 1)
@@ -105,7 +105,7 @@ def _asking_poller(stack: ExitStack, path: Path) -> Case:
             # It may be cancelled before it has added anything.
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-            if source:
+            if source is not None:
                 poller.handle.remove(source)
 
     return wait, lambda: semaphores.post(1)
