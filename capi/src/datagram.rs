@@ -133,6 +133,9 @@ pub unsafe extern "C" fn unipc_datagram_pair_unix(
     }
 }
 
+/// multicast_ttl: messages to a group stay on this machine.
+pub const UNIPC_THIS_MACHINE: u32 = 256;
+
 /// Options of UDP sockets. Begin with UNIPC_UDP_OPTIONS_INIT; zero in a field is its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -153,7 +156,7 @@ pub struct unipc_udp_options {
     pub reuse_address: u32,
     /// 1 lets several sockets share the port, each message going to one of them
     pub reuse_port: u32,
-    /// how many networks a message to a group may cross; 0: 1, this network alone
+    /// how many networks a message to a group may cross, 1 to 255, or UNIPC_THIS_MACHINE; 0: 1, this network alone
     pub multicast_ttl: u32,
     /// UNIPC_ON or UNIPC_OFF: this machine's members receive what it sends to a group; 0: on
     pub multicast_loop: u32,
@@ -202,7 +205,11 @@ pub unsafe extern "C" fn unipc_datagram_open_udp(
                 broadcast: switch(OPERATION, options.broadcast)?,
                 reuse_address: switch(OPERATION, options.reuse_address)?,
                 reuse_port: switch(OPERATION, options.reuse_port)?,
-                multicast_ttl: (options.multicast_ttl != 0).then_some(options.multicast_ttl),
+                multicast_ttl: match options.multicast_ttl {
+                    0 => None,
+                    UNIPC_THIS_MACHINE => Some(0),
+                    networks => Some(networks),
+                },
                 multicast_loop: match options.multicast_loop {
                     0 => None,
                     UNIPC_ON => Some(true),

@@ -1,6 +1,6 @@
 //! Locks and semaphores in the user's memory, and named semaphores.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CString, c_char, c_int, c_void};
 
 use unipc_core::Error;
 use unipc_core::sync::{Mutex, MutexKind, PosixSemaphore, PosixSemaphoreOptions, Semaphore};
@@ -565,6 +565,36 @@ pub unsafe extern "C" fn unipc_posix_semaphore_get_status(name: *const c_char, s
             reserved: 0,
         };
         store(OPERATION, status, &told)
+    })
+}
+
+/// Tells the names of the named semaphores that there are, everybody's, in their order.
+///
+/// @param visit     is called for each with its name, which stays until it returns; not 0 ends the walk. It must return, not throw or jump.
+/// @param argument  handed to it
+/// @return          0, or what visit has given that was not 0; -EACCES, -EMFILE, -ENFILE: the directory cannot be read; -ENOENT: there is none; -EINVAL: NULL
+///
+/// Threads: any. Signal-safe: no. Since 0.1. See sem_overview(7).
+///
+/// # Safety
+/// `visit` is NULL or a function that may be called with `argument`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_posix_semaphore_list(
+    visit: Option<unsafe extern "C" fn(name: *const c_char, argument: *mut c_void) -> c_int>,
+    argument: *mut c_void,
+) -> c_int {
+    guard(|| {
+        let visit = visit.ok_or_else(|| invalid("list named semaphores", "a NULL pointer where a function is needed"))?;
+        for found in PosixSemaphore::list()? {
+            // The name of a file has no NUL.
+            let Ok(name) = CString::new(found.name) else { continue };
+            // SAFETY: the caller's promise.
+            let answer = unsafe { visit(name.as_ptr(), argument) };
+            if answer != 0 {
+                return Ok(answer);
+            }
+        }
+        Ok(0)
     })
 }
 

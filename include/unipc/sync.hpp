@@ -211,6 +211,9 @@ public:
   static posix_semaphore_status status(const name &object) {
     return detail::throwing([&](std::error_code &code) { return status(object, code); });
   }
+  static std::vector<std::string> list() {
+    return detail::throwing([&](std::error_code &code) { return list(code); });
+  }
 #endif
   static posix_semaphore create(const name &object, const options_type &options, std::error_code &code) noexcept {
     return made(unipc_posix_semaphore_create, object, options, code);
@@ -227,6 +230,17 @@ public:
     posix_semaphore_status found;
     detail::succeeded(unipc_posix_semaphore_get_status(object.c_str(), &found), code);
     return found;
+  }
+  /// The names of those that there are, everybody's, in their order.
+  static std::vector<std::string> list(std::error_code &code) {
+    std::vector<std::string> names;
+    // Nothing may be thrown through the library: without memory the program ends.
+    const auto note = [](const char *found, void *list) noexcept -> int {
+      static_cast<std::vector<std::string> *>(list)->emplace_back(found);
+      return 0;
+    };
+    detail::succeeded(unipc_posix_semaphore_list(note, &names), code);
+    return names;
   }
   void wait(timeout limit, std::error_code &code) noexcept {
     detail::succeeded(unipc_posix_semaphore_wait(raw_, limit.nanoseconds()), code);

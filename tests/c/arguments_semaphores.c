@@ -137,6 +137,14 @@ static void sets(void) {
   unipc_sysv_semaphores_close(set);
 }
 
+/* Ends the walk at ours, and counts what stood before. */
+static int look_for_own(const char *found, void *argument) {
+  int *before = argument;
+  if (strcmp(found, name + (*name == '/')) == 0) return 7;
+  ++*before;
+  return 0;
+}
+
 static void named(void) {
   unipc_posix_semaphore_status status = UNIPC_POSIX_SEMAPHORE_STATUS_INIT;
   INVALID(unipc_posix_semaphore_get_status(NULL, &status));
@@ -149,7 +157,11 @@ static void named(void) {
   INVALID(unipc_posix_semaphore_get_status(name, NULL));
   CHECK_EQUAL(unipc_posix_semaphore_get_status(name, &status), 0);
   CHECK(status.value == 5 && status.mode == 0640 && status.uid == geteuid() && status.gid == getegid());
+  int before = 0;
+  INVALID(unipc_posix_semaphore_list(NULL, &before));
+  CHECK_EQUAL(unipc_posix_semaphore_list(look_for_own, &before), 7);
   unipc_posix_semaphore_close(semaphore);
+  CHECK_EQUAL(unipc_posix_semaphore_list(look_for_own, &before), 0);
 }
 
 static void futexes(void) {

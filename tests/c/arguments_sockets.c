@@ -41,7 +41,14 @@ static void datagrams(void) {
   unipc_udp_options udp = UNIPC_UDP_OPTIONS_INIT;
   udp.multicast_loop = 3;
   REFUSED(datagram, unipc_datagram_open_udp(NULL, 0, &udp, &datagram));
-  udp.multicast_loop = 0, udp.multicast_interface = "no-such-interface";
+  udp.multicast_loop = 0, udp.multicast_ttl = UNIPC_THIS_MACHINE + 1;
+  REFUSED(datagram, unipc_datagram_open_udp(NULL, 0, &udp, &datagram));
+  udp.multicast_ttl = UNIPC_THIS_MACHINE;
+  CHECK_EQUAL(unipc_datagram_open_udp(NULL, 0, &udp, &datagram), 0);
+  socklen_t size = sizeof fds[0];
+  CHECK(getsockopt(unipc_datagram_fd(datagram), IPPROTO_IP, IP_MULTICAST_TTL, &fds[0], &size) == 0 && fds[0] == 0);
+  unipc_datagram_close(datagram);
+  udp.multicast_interface = "no-such-interface";
   REFUSED_AS(-ENODEV, datagram, unipc_datagram_open_udp(NULL, 0, &udp, &datagram));
   REFUSED(datagram, unipc_datagram_pair_unix(NULL, &datagram, NULL));
   REFUSED(datagram, unipc_datagram_pair_unix(NULL, NULL, &datagram));

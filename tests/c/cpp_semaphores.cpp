@@ -83,6 +83,8 @@ void named(const std::string &name) {
   options.value = 3, options.temporary = 1;
   auto semaphore = unipc::posix_semaphore::create(name, options);
   CHECK(unipc::posix_semaphore::status(name).value == 3);
+  const auto names = unipc::posix_semaphore::list();
+  CHECK(std::count(names.begin(), names.end(), name) == 1);
 }
 
 }  // namespace
