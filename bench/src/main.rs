@@ -54,6 +54,9 @@ struct Run {
     /// A bounded run, under a minute
     #[arg(long)]
     quick: bool,
+    /// One case of each metric of each mechanism, once: whether it works here, not what it costs
+    #[arg(long, conflicts_with_all = ["quick", "write_docs"])]
+    smoke: bool,
     /// Only this mechanism; can be given several times
     #[arg(long, value_name = "MECHANISM")]
     only: Vec<String>,
@@ -76,8 +79,13 @@ struct Run {
 
 impl Run {
     fn plan(&self) -> measure::Plan {
-        let (rounds, budget_ms, seconds) = if self.quick { (3, 15, 45) } else { (11, 50, 330) };
+        let (rounds, budget_ms, seconds) = match (self.smoke, self.quick) {
+            (true, _) => (1, 0, 0),
+            (_, true) => (3, 15, 45),
+            _ => (11, 50, 330),
+        };
         measure::Plan {
+            calibrates: !self.smoke,
             rounds: self.rounds.unwrap_or(rounds),
             budget_ms: self.budget.unwrap_or(budget_ms),
             limit: Duration::from_secs(seconds),
@@ -96,6 +104,9 @@ impl Run {
         }
         let is_wanted = |case: &Case| self.only.is_empty() || self.only.iter().any(|name| case.belongs_to(name));
         let mut cases: Vec<Case> = all.into_iter().filter(is_wanted).collect();
+        if self.smoke {
+            cases.dedup_by_key(|case| (case.mechanism, case.metric.name()));
+        }
         if machine.cpus.1.is_none() {
             eprintln!("unipc-bench: there is one CPU; nothing is measured between two");
             cases.retain(|case| case.cores == 1);

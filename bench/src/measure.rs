@@ -18,6 +18,8 @@ const FEWEST_SAMPLES: usize = 3;
 #[derive(Debug)]
 pub struct Plan {
     pub rounds: u32,
+    /// Whether it is tried at first how many samples fit into the budget.
+    pub calibrates: bool,
     /// How long one worker may measure.
     pub budget_ms: u64,
     /// No further round begins that would probably end after this.
@@ -107,8 +109,9 @@ pub fn run(plan: &Plan, cases: &[Case], contestants: &Contestants, machine: &Mac
             list.push(Result { case: number, who, rounds: Vec::new(), cost: 0, has_failed: false });
         }
     }
-    eprintln!("unipc-bench: {} workers a round, {} rounds; calibrating", list.len(), plan.rounds);
-    for result in &mut list {
+    let calibrating = if plan.calibrates { "; calibrating" } else { "" };
+    eprintln!("unipc-bench: {} workers a round, {} rounds{calibrating}", list.len(), plan.rounds);
+    for result in list.iter_mut().filter(|_| plan.calibrates) {
         if let Some(mut times) = runner.run(result, trial(&cases[result.case])) {
             times.sort_unstable();
             result.cost = times[times.len() / 2];
