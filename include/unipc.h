@@ -1555,6 +1555,9 @@ void unipc_sysv_queue_close(unipc_sysv_queue *queue);
 
 /* ---- Datagrams: messages without a connection, Unix and UDP ---------------------------------------------- */
 
+/** multicast_ttl: messages to a group stay on this machine. */
+#define UNIPC_THIS_MACHINE 256
+
 /**
  * A datagram socket, Unix or UDP: messages whose boundaries are kept, without a connection and without an end. On one machine a Unix datagram is
  * never lost; UDP is, when a receiver's buffer is full.
@@ -1597,7 +1600,7 @@ typedef struct unipc_udp_options {
   uint32_t reuse_address;
   /** 1 lets several sockets share the port, each message going to one of them */
   uint32_t reuse_port;
-  /** how many networks a message to a group may cross; 0: 1, this network alone */
+  /** how many networks a message to a group may cross, 1 to 255, or UNIPC_THIS_MACHINE; 0: 1, this network alone */
   uint32_t multicast_ttl;
   /** UNIPC_ON or UNIPC_OFF: this machine's members receive what it sends to a group; 0: on */
   uint32_t multicast_loop;
@@ -3292,6 +3295,17 @@ void unipc_posix_semaphore_status_init(unipc_posix_semaphore_status *status);
 int unipc_posix_semaphore_get_status(const char *name, unipc_posix_semaphore_status *status);
 
 /**
+ * Tells the names of the named semaphores that there are, everybody's, in their order.
+ *
+ * @param visit     is called for each with its name, which stays until it returns; not 0 ends the walk. It must return, not throw or jump.
+ * @param argument  handed to it
+ * @return          0, or what visit has given that was not 0; -EACCES, -EMFILE, -ENFILE: the directory cannot be read; -ENOENT: there is none; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1. See sem_overview(7).
+ */
+int unipc_posix_semaphore_list(int (*visit)(const char *name, void *argument), void *argument);
+
+/**
  * Takes a unit.
  *
  * @param timeout  nanoseconds; UNIPC_FOREVER; zero or less never waits
@@ -4830,6 +4844,15 @@ int unipc_poller_wake(const unipc_poller *poller);
  * Threads: any. Signal-safe: yes. Since 0.1.
  */
 int unipc_poller_fd(const unipc_poller *poller);
+
+/**
+ * Whether some source has no descriptor and has to be asked: unipc_poller_fd tells nothing of those.
+ *
+ * @return  1 or 0; -EINVAL: NULL
+ *
+ * Threads: any. Signal-safe: no. Since 0.1.
+ */
+int unipc_poller_is_asking(const unipc_poller *poller);
 
 /**
  * Closes the poller; NULL is fine. Its sources stay open.

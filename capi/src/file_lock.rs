@@ -311,7 +311,7 @@ pub unsafe extern "C" fn unipc_file_lock_find_holder(
     guard(|| {
         // SAFETY: the caller's promise.
         let lock = unsafe { input(OPERATION, lock) }?;
-        let found = lock.0.holder(mode_of(OPERATION, mode)?, LockRange { start, length })?;
+        let found = lock.0.find_holder(mode_of(OPERATION, mode)?, LockRange { start, length })?;
         let Some(found) = found else { return Ok(0) };
         if !holder.is_null() {
             let told = unipc_file_lock_holder {

@@ -411,6 +411,23 @@ pub unsafe extern "C" fn unipc_poller_fd(poller: *const unipc_poller) -> c_int {
     unsafe { fd_of(poller, |poller| poller.poller.as_fd()) }
 }
 
+/// Whether some source has no descriptor and has to be asked: unipc_poller_fd tells nothing of those.
+///
+/// @return  1 or 0; -EINVAL: NULL
+///
+/// Threads: any. Signal-safe: no. Since 0.1.
+///
+/// # Safety
+/// `poller` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unipc_poller_is_asking(poller: *const unipc_poller) -> c_int {
+    // SAFETY: the caller's promise.
+    match unsafe { poller.as_ref() } {
+        Some(poller) => c_int::from(poller.poller.is_asking()),
+        None => -libc::EINVAL,
+    }
+}
+
 /// Closes the poller; NULL is fine. Its sources stay open.
 ///
 /// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.

@@ -259,22 +259,22 @@ fn the_holder_is_told() {
     let path = alone.path("lock");
     for kind in KINDS {
         let lock = open(&path, kind);
-        assert_eq!(lock.holder(Exclusive, LockRange::WHOLE).unwrap(), None);
+        assert_eq!(lock.find_holder(Exclusive, LockRange::WHOLE).unwrap(), None);
         let of = if kind == LockKind::Flock { LockRange::WHOLE } else { range(5, 7) };
         let mut child = holder(&path, kind, Shared, of);
-        assert_eq!(lock.holder(Shared, LockRange::WHOLE).unwrap(), None);
-        let found = lock.holder(Exclusive, LockRange::WHOLE).unwrap().unwrap();
+        assert_eq!(lock.find_holder(Shared, LockRange::WHOLE).unwrap(), None);
+        let found = lock.find_holder(Exclusive, LockRange::WHOLE).unwrap().unwrap();
         assert_eq!((found.mode, found.range), (Shared, of));
         assert_eq!(found.process, (kind != LockKind::Ofd).then_some(child.id()), "{kind:?}");
         // What one holds oneself is not in the way.
         let own = lock.lock(Shared, None).unwrap();
         child.kill();
-        assert_eq!(lock.holder(Exclusive, LockRange::WHOLE).unwrap(), None, "{kind:?}");
+        assert_eq!(lock.find_holder(Exclusive, LockRange::WHOLE).unwrap(), None, "{kind:?}");
         drop(own);
     }
     // Record locks and OFD locks see each other.
     let mut child = holder(&path, LockKind::Record, Exclusive, LockRange::WHOLE);
-    let found = open(&path, LockKind::Ofd).holder(Shared, LockRange::WHOLE).unwrap().unwrap();
+    let found = open(&path, LockKind::Ofd).find_holder(Shared, LockRange::WHOLE).unwrap().unwrap();
     assert_eq!(found.process, Some(child.id()));
     assert!(open(&path, LockKind::Flock).lock(Exclusive, Wait::NEVER).is_ok());
     child.kill();
@@ -282,7 +282,7 @@ fn the_holder_is_told() {
     let (first, second) = (open(&path, LockKind::Flock), open(&path, LockKind::Flock));
     let _first = first.lock(Shared, None).unwrap();
     let _second = second.lock(Shared, None).unwrap();
-    assert_eq!(first.holder(Exclusive, LockRange::WHOLE).unwrap().unwrap().process, Some(std::process::id() as i32));
+    assert_eq!(first.find_holder(Exclusive, LockRange::WHOLE).unwrap().unwrap().process, Some(std::process::id() as i32));
 }
 
 /// Runs `work` as the first process of a pid namespace of its own.
@@ -305,7 +305,7 @@ fn a_holder_in_another_pid_namespace_is_told_without_a_number() {
     for kind in KINDS {
         let lock = open(&path, kind);
         let guard = lock.lock(Exclusive, None).unwrap();
-        let ask = || FileLock::open(&path, &options(kind)).unwrap().holder(Exclusive, LockRange::WHOLE).unwrap();
+        let ask = || FileLock::open(&path, &options(kind)).unwrap().find_holder(Exclusive, LockRange::WHOLE).unwrap();
         let status = in_pid_namespace(|| {
             assert_eq!(std::process::id(), 1);
             // /proc is still that of the outer namespace, whose numbers mean others here.
@@ -337,7 +337,7 @@ fn a_holder_in_another_pid_namespace_is_told_without_a_number() {
             Child::fork(|| in_pid_namespace(|| i32::from(ask().unwrap().process.is_some()))).wait()
         });
         assert_eq!(status.wait(), 0, "{kind:?}");
-        assert_eq!(lock.holder(Exclusive, LockRange::WHOLE).unwrap(), None, "{kind:?}");
+        assert_eq!(lock.find_holder(Exclusive, LockRange::WHOLE).unwrap(), None, "{kind:?}");
     }
 }
 
@@ -587,7 +587,7 @@ fn files_of_another_user_are_refused_unless_asked_for() {
         become_user(4711);
         let lock = FileLock::open(&path, &FileLockOptions { kind: LockKind::Record, ..Default::default() }).unwrap();
         assert!(lock.lock(Shared, Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
-        assert_eq!(lock.holder(Shared, LockRange::WHOLE).unwrap().unwrap().process, Some(parent));
+        assert_eq!(lock.find_holder(Shared, LockRange::WHOLE).unwrap().unwrap().process, Some(parent));
         0
     });
     assert_eq!(other.wait(), 0);
@@ -630,7 +630,7 @@ fn util_linux_flock_and_pythons_fcntl_meet_ours() {
         std::io::BufRead::read_line(&mut std::io::BufReader::new(theirs.stdout.take().unwrap()), &mut line).unwrap();
         assert_eq!(line, "held\n");
         assert!(lock.acquire(Shared, range(10, 1), Wait::NEVER).unwrap_err().is(Errno::EAGAIN));
-        let found = lock.holder(Shared, LockRange::WHOLE).unwrap().unwrap();
+        let found = lock.find_holder(Shared, LockRange::WHOLE).unwrap().unwrap();
         assert_eq!((found.process, found.range), (Some(theirs.id() as i32), range(10, 5)));
         drop(theirs.stdin.take());
         assert!(theirs.wait().unwrap().success());

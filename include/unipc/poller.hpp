@@ -74,6 +74,8 @@ public:
   void wake() const noexcept { unipc_poller_wake(raw_); }
   /// For a loop inside another.
   int fd() const noexcept { return unipc_poller_fd(raw_); }
+  /// Whether some source has no descriptor: fd() tells nothing of those.
+  bool is_asking() const noexcept { return unipc_poller_is_asking(raw_) == 1; }
 
 #ifdef UNIPC_HPP_THROWS
   static poller create() { return detail::throwing([&](std::error_code &code) { return create(code); }); }

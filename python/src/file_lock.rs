@@ -210,7 +210,7 @@ impl FileLock {
     /// Errors: Unavailable for a flock, without /proc/locks.
     #[pyo3(signature = (*, shared=false, start=0, length=0))]
     fn find_holder(&self, py: Python<'_>, shared: bool, start: u64, length: u64) -> PyResult<Option<FileLockHolder>> {
-        let found = self.handle.share()?.holder(mode_of(shared), LockRange { start, length }).raise(py)?;
+        let found = self.handle.share()?.find_holder(mode_of(shared), LockRange { start, length }).raise(py)?;
         Ok(found.map(|found| FileLockHolder {
             pid: found.process,
             shared: found.mode == LockMode::Shared,

@@ -21,6 +21,7 @@ static void pollers(void) {
   INVALID(unipc_poller_wait(NULL, events, 4, 0));
   INVALID(unipc_poller_wake(NULL));
   INVALID(unipc_poller_fd(NULL));
+  INVALID(unipc_poller_is_asking(NULL));
   unipc_poller_close(NULL);
   CHECK_EQUAL(unipc_poller_create(&poller), 0);
   for (uint32_t bad = 8; bad != 0; bad = bad == 8 ? 64 : bad << 1) INVALID(unipc_poller_add(poller, pipe_fds[0], bad, 1, &source));

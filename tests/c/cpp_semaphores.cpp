@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <thread>
 
 using namespace std::chrono_literals;

@@ -67,8 +67,8 @@ pub(super) fn lock(stage: &Stage, name: &str) -> Outcome<Report> {
     let mut peer = Peer::start("lock", &[name, &path, &times.to_string()])?;
     add(&lock, &file, times)?;
     // When the sum is complete the other process takes the lock, and keeps it.
-    wait_until(|| Ok(lock.holder(LockMode::Exclusive, LockRange::WHOLE)?.is_some() && number(&file)? == 2 * u64::from(times)))?;
-    let holder = lock.holder(LockMode::Exclusive, LockRange::WHOLE)?.and_then(|holder| holder.process);
+    wait_until(|| Ok(lock.find_holder(LockMode::Exclusive, LockRange::WHOLE)?.is_some() && number(&file)? == 2 * u64::from(times)))?;
+    let holder = lock.find_holder(LockMode::Exclusive, LockRange::WHOLE)?.and_then(|holder| holder.process);
     // Not every kind tells, and no kind tells the wrong one.
     if holder.is_some_and(|holder| holder != peer.id() as i32) {
         return Err(format!("{holder:?} was said to hold the lock").into());

@@ -248,7 +248,7 @@ impl FileLock {
     ///
     /// [`Failure::Unavailable`] for a flock without `/proc/locks`. `None` also for a flock that `/proc/locks` does not show: on file systems whose device
     /// numbers differ there (btrfs, some overlays), and of a process in a pid namespace that is not below ours. Only a try tells for sure.
-    pub fn holder(&self, mode: LockMode, range: LockRange) -> Result<Option<LockHolder>> {
+    pub fn find_holder(&self, mode: LockMode, range: LockRange) -> Result<Option<LockHolder>> {
         let mut request = self.request(HOLDER, fcntl_type(mode), range)?;
         let command = match self.kind {
             LockKind::Ofd => libc::F_OFD_GETLK,
