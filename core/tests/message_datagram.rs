@@ -171,6 +171,42 @@ fn waiting_for_a_full_receiver_does_not_spin() {
 }
 
 #[test]
+fn whom_a_sender_is_connected_to_does_not_hold_up_others() {
+    let _alone = Alone::new();
+    let name = |who: &str| format!("@unipc-{who}-{}", std::process::id());
+    let (full, other) = (open(&name("full")).unwrap(), open(&name("other")).unwrap());
+    let (sender, filler) = (unnamed(), unnamed());
+    sender.connect(&name("full"), &UnixConnectOptions::default(), Wait::NEVER).unwrap();
+    while sender.send(b"x", Wait::NEVER).is_ok() {}
+    while filler.send_to(&name("other"), b"x", Wait::NEVER).is_ok() {}
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(SHORT);
+            receive(&other).unwrap();
+        });
+        sender.send_to(&name("other"), b"y", Duration::from_secs(5)).unwrap();
+    });
+    // And its own buffer, when it fills up with what others do not receive.
+    let small = UnixDatagram::unnamed(&DatagramOptions { send_buffer: 4608, ..Default::default() }).unwrap();
+    small.connect(&name("full"), &UnixConnectOptions::default(), Wait::NEVER).unwrap();
+    while receive_now(&other) {}
+    while small.send_to(&name("other"), &[0; 2000], Wait::NEVER).is_ok() {}
+    assert!(small.send_to(&name("other"), &[0; 2000], SHORT).unwrap_err().is(Errno::ETIMEDOUT));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(SHORT);
+            while receive_now(&other) {}
+        });
+        small.send_to(&name("other"), b"z", Duration::from_secs(5)).unwrap();
+    });
+    drop(full);
+}
+
+fn receive_now(socket: &UnixDatagram) -> bool {
+    socket.receive(&mut [0; 1 << 12], Wait::NEVER).is_ok()
+}
+
+#[test]
 fn a_live_path_is_kept_and_a_dead_one_reclaimed() {
     let alone = Alone::new();
     let path = alone.path("receiver");
