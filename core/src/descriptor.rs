@@ -6,8 +6,9 @@
 //!
 //! [proc_pid_fd(5)](https://man7.org/linux/man-pages/man5/proc_pid_fd.5.html), [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 
@@ -59,11 +60,11 @@ pub(crate) fn close_on_exec(descriptor: BorrowedFd<'_>) -> std::result::Result<(
 
 /// A new description of the same object, with status flags of our own.
 pub(crate) fn reopen(descriptor: BorrowedFd<'_>, flags: libc::c_int) -> std::result::Result<OwnedFd, Errno> {
-    open_raw(&format!("/proc/self/fd/{}", descriptor.as_raw_fd()), flags, 0)
+    open_raw(format!("/proc/self/fd/{}", descriptor.as_raw_fd()), flags, 0)
 }
 
 /// `open(2)`, close-on-exec, repeated when a signal interrupts it.
-pub(crate) fn open_raw(path: &str, flags: libc::c_int, mode: libc::mode_t) -> std::result::Result<OwnedFd, Errno> {
+pub(crate) fn open_raw(path: impl AsRef<OsStr>, flags: libc::c_int, mode: libc::mode_t) -> std::result::Result<OwnedFd, Errno> {
     let path = c_path(path)?;
     loop {
         // SAFETY: the path is NUL-terminated and lives through the call.
@@ -77,8 +78,8 @@ pub(crate) fn open_raw(path: &str, flags: libc::c_int, mode: libc::mode_t) -> st
 }
 
 /// A path for a system call; a NUL inside is EINVAL, not the end of the name.
-pub(crate) fn c_path(path: &str) -> std::result::Result<CString, Errno> {
-    CString::new(path).map_err(|_| Errno::EINVAL)
+pub(crate) fn c_path(path: impl AsRef<OsStr>) -> std::result::Result<CString, Errno> {
+    CString::new(path.as_ref().as_bytes()).map_err(|_| Errno::EINVAL)
 }
 
 /// The status of an open object.

@@ -6,6 +6,8 @@
 //!
 //! [shm_overview(7)](https://man7.org/linux/man-pages/man7/shm_overview.7.html), [sem_overview(7)](https://man7.org/linux/man-pages/man7/sem_overview.7.html)
 
+use std::path::{Path, PathBuf};
+
 use nix::errno::Errno;
 
 use crate::descriptor::c_path;
@@ -125,12 +127,13 @@ impl Identity {
 }
 
 /// The status of what a path names, links not followed.
-pub(crate) fn status(path: &str) -> std::result::Result<libc::stat, Errno> {
-    nix::sys::stat::lstat(path)
+pub(crate) fn status(path: impl AsRef<Path>) -> std::result::Result<libc::stat, Errno> {
+    nix::sys::stat::lstat(path.as_ref())
 }
 
 /// Removes `path` if it still is the object that we know; whoever has put another there keeps it.
-pub(crate) fn unlink_if_same(path: &str, identity: Identity) -> std::result::Result<(), Errno> {
+pub(crate) fn unlink_if_same(path: impl AsRef<Path>, identity: Identity) -> std::result::Result<(), Errno> {
+    let path = path.as_ref();
     if Identity::of(&status(path)?) != identity {
         return Ok(());
     }
@@ -140,7 +143,7 @@ pub(crate) fn unlink_if_same(path: &str, identity: Identity) -> std::result::Res
 /// A name that its maker removes when it is done with the object: not in a child made by `fork`, and not if another object has taken the name.
 #[derive(Debug)]
 pub(crate) struct OwnedName {
-    path: String,
+    path: PathBuf,
     identity: Identity,
     /// `None` once the name is to stay.
     birth: Option<Birth>,
@@ -148,12 +151,12 @@ pub(crate) struct OwnedName {
 
 impl OwnedName {
     /// The name that this process has just given to an object.
-    pub(crate) fn new(path: String, identity: Identity) -> OwnedName {
-        OwnedName { path, identity, birth: Some(Birth::now()) }
+    pub(crate) fn new(path: impl Into<PathBuf>, identity: Identity) -> OwnedName {
+        OwnedName { path: path.into(), identity, birth: Some(Birth::now()) }
     }
 
     /// The path.
-    pub(crate) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -178,8 +181,8 @@ impl Drop for OwnedName {
 }
 
 /// `unlink(2)`.
-pub(crate) fn unlink(path: &str) -> std::result::Result<(), Errno> {
-    let path = c_path(path)?;
+pub(crate) fn unlink(path: impl AsRef<Path>) -> std::result::Result<(), Errno> {
+    let path = c_path(path.as_ref())?;
     // SAFETY: the path is NUL-terminated and lives through the call.
     check(unsafe { libc::unlink(path.as_ptr()) })?;
     Ok(())

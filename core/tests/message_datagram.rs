@@ -247,6 +247,40 @@ fn a_live_path_is_kept_and_a_dead_one_reclaimed() {
 }
 
 #[test]
+fn no_peer_passes_for_another() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram as Plain};
+    let alone = Alone::new();
+    let path = alone.path("receiver");
+    let receiver = open(&path).unwrap();
+    let service = format!("unipc-svc-{}", std::process::id());
+    let (home, directory) = (std::env::current_dir().unwrap(), std::path::PathBuf::from(alone.path("")));
+    std::env::set_current_dir(&directory).unwrap();
+    let file = Plain::bind(format!("@{service}")).unwrap();
+    let longer = Plain::bind_addr(&SocketAddr::from_abstract_name(format!("{service}\0x")).unwrap()).unwrap();
+    let genuine = Plain::bind_addr(&SocketAddr::from_abstract_name(&service).unwrap()).unwrap();
+    for (sender, told, may_be_answered) in
+        [(&file, format!("./@{service}"), true), (&longer, format!("\\@{service}\\x00x"), false), (&genuine, format!("@{service}"), true)]
+    {
+        sender.send_to(b"question", &path).unwrap();
+        let (_, address) = receiver.receive_from(&mut [0; 10], HANG).unwrap();
+        assert_eq!(address, told);
+        let answered = receiver.send_to(&address, told.as_bytes(), HANG);
+        if may_be_answered {
+            answered.unwrap();
+            let mut answer = [0; 100];
+            let size = sender.recv(&mut answer).unwrap();
+            assert_eq!(&answer[..size], told.as_bytes());
+        } else {
+            assert!(answered.unwrap_err().is(Errno::EINVAL));
+            assert!(open(&address).unwrap_err().is(Errno::EINVAL));
+        }
+    }
+    std::fs::remove_file(directory.join(format!("@{service}"))).unwrap();
+    std::env::set_current_dir(home).unwrap();
+}
+
+#[test]
 fn of_ten_reclaimers_one_wins() {
     let alone = Alone::new();
     let path = alone.path("receiver");

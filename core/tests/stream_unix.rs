@@ -306,6 +306,27 @@ fn the_mode_is_exact_and_the_path_is_only_its_makers() {
 }
 
 #[test]
+fn a_directory_that_is_no_text_is_the_directory() {
+    use std::os::unix::ffi::OsStrExt;
+    let alone = Alone::new();
+    let odd = std::path::Path::new(&alone.path("")).join(std::ffi::OsStr::from_bytes(b"\xff"));
+    std::fs::create_dir_all(odd.join("sub")).unwrap();
+    let home = std::env::current_dir().unwrap();
+    std::env::set_current_dir(&odd).unwrap();
+    let listener = listen("sub/server").unwrap();
+    assert!(odd.join("sub/server").exists() && !odd.join("server").exists());
+    connect("sub/server", HANG).unwrap();
+    let address = listener.address().unwrap();
+    assert!(address.starts_with('\\') && address.ends_with("\\xff/sub/server"), "{address}");
+    assert!(connect(&address, HANG).unwrap_err().is(Errno::EINVAL));
+    // It is removed from wherever one is.
+    std::env::set_current_dir(home).unwrap();
+    drop(listener);
+    assert!(!odd.join("sub/server").exists());
+    std::fs::remove_dir_all(&odd).unwrap();
+}
+
+#[test]
 fn dropping_removes_only_ones_own_path() {
     let alone = Alone::new();
     let path = alone.path("server");
@@ -332,6 +353,8 @@ fn dropping_removes_only_ones_own_path() {
     // SAFETY: F_SETFL with integers; the description is the test's.
     unsafe { libc::fcntl(released.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
     let adopted = Listener::adopt(released).unwrap();
+    // The kernel only knows the name that it was bound under.
+    assert_eq!(adopted.address().unwrap(), "");
     for _ in 0..2 {
         adopted.accept(HANG).unwrap();
     }

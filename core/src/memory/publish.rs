@@ -10,6 +10,7 @@
 //! [open(2)](https://man7.org/linux/man-pages/man2/open.2.html), [linkat(2)](https://man7.org/linux/man-pages/man2/linkat.2.html),
 //! [fallocate(2)](https://man7.org/linux/man-pages/man2/fallocate.2.html)
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -59,7 +60,7 @@ impl Draft {
             Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOSYS) => Draft::with_temporary_name(directory),
             Err(errno) => Err(errno),
             // Without /proc a nameless file could never get a name.
-            Ok(descriptor) if name::status(&link_to(descriptor.as_fd())).is_err() => Draft::with_temporary_name(directory),
+            Ok(descriptor) if name::status(link_to(descriptor.as_fd())).is_err() => Draft::with_temporary_name(directory),
             Ok(descriptor) => Ok(Draft { descriptor, name_for_now: None }),
         }
     }
@@ -89,12 +90,12 @@ impl Draft {
     }
 
     /// Gives the file its name, exclusively: `EEXIST` if it is taken, and the draft can try another.
-    pub(crate) fn publish(&self, path: &str) -> std::result::Result<(), Errno> {
+    pub(crate) fn publish(&self, path: impl AsRef<OsStr>) -> std::result::Result<(), Errno> {
         let from = match &self.name_for_now {
-            Some(name) => name.path().to_owned(),
-            None => link_to(self.descriptor()),
+            Some(name) => c_path(name.path())?,
+            None => c_path(link_to(self.descriptor()))?,
         };
-        let (from, to) = (c_path(&from)?, c_path(path)?);
+        let to = c_path(path)?;
         // SAFETY: both paths are NUL-terminated and live through the call.
         check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) })?;
         Ok(())

@@ -69,7 +69,7 @@ impl Listening {
     pub(crate) fn address(&self) -> Result<String> {
         match &self.path {
             // The kernel only knows the temporary name that it was bound under.
-            Some(name) => Ok(name.path().to_owned()),
+            Some(name) => Ok(address::path_to_text(name.path())),
             None => address::text("get address of listener", self.socket.as_fd(), libc::getsockname),
         }
     }

@@ -9,13 +9,15 @@
 //!
 //! [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html), [flock(2)](https://man7.org/linux/man-pages/man2/flock.2.html)
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::address::{LONGEST_PATH, of_unix};
+use super::address::{LONGEST_PATH, of_bytes};
 use super::connecting::connect_once;
 use crate::descriptor::{c_path, open_raw};
 use crate::error::{Context, Error, Result, check};
@@ -55,15 +57,14 @@ impl Place {
         if path.ends_with('/') {
             return Err(Error::os(operation, Errno::EINVAL).on(path).hint("a path ends in a name"));
         }
-        let text = parent.to_str().unwrap_or(".");
-        let directory = open_raw(text, libc::O_PATH | libc::O_DIRECTORY, 0)
+        let directory = open_raw(parent, libc::O_PATH | libc::O_DIRECTORY, 0)
             .map_err(|errno| Error::os(operation, errno).on(path).hint(format!("the directory {} cannot be used", parent.display())))?;
         Ok(Place { operation, directory, directory_path: parent.to_owned(), name: name.to_owned() })
     }
 
     /// The absolute path.
-    pub(crate) fn path(&self) -> String {
-        self.directory_path.join(&self.name).to_string_lossy().into_owned()
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory_path.join(&self.name)
     }
 
     pub(crate) fn bind_for_now(&self, socket: BorrowedFd<'_>, path: &str) -> Result<Draft<'_>> {
@@ -85,7 +86,7 @@ impl Place {
 
     fn set_permissions_of(&self, name: &str, mode: u32, group: Option<u32>) -> std::result::Result<(), Errno> {
         let pinned = open_at(self.directory.as_fd(), name, libc::O_PATH | libc::O_NOFOLLOW)?;
-        let link = c_path(&format!("/proc/self/fd/{}", pinned.as_raw_fd()))?;
+        let link = c_path(format!("/proc/self/fd/{}", pinned.as_raw_fd()))?;
         let name = c_path(name)?;
         if let Some(group) = group {
             let flags = libc::AT_SYMLINK_NOFOLLOW;
@@ -111,15 +112,18 @@ impl Place {
 
     /// Binds a datagram socket in its place, exclusively; a dead one's path is reclaimed.
     ///
-    /// The file gets the permissions of the socket's own inode, less those that the umask takes: never more than it is to have.
+    /// The file gets the permissions of the socket's own inode, less those that the umask takes: never more than it is to have, and as long as it does not
+    /// have its group, nothing for any.
     pub(crate) fn bind_here(&self, socket: BorrowedFd<'_>, path: &str, mode: u32, group: Option<u32>) -> Result<OwnedName> {
         let absolute = self.path();
-        if absolute.len() > LONGEST_PATH {
-            let remedy = format!("from the root the path has {} bytes, the limit is {LONGEST_PATH}", absolute.len());
+        let length = absolute.as_os_str().len();
+        if length > LONGEST_PATH {
+            let remedy = format!("from the root the path has {length} bytes, the limit is {LONGEST_PATH}");
             return Err(Error::os(self.operation, Errno::ENAMETOOLONG).on(path).hint(remedy));
         }
+        let first = if group.is_some() { mode & 0o700 } else { mode };
         // SAFETY: fchmod takes integers.
-        check(unsafe { libc::fchmod(socket.as_raw_fd(), mode as libc::mode_t) }).during_on(self.operation, path)?;
+        check(unsafe { libc::fchmod(socket.as_raw_fd(), first as libc::mode_t) }).during_on(self.operation, path)?;
         self.refuse_if_alive(path)?;
         let _lock = self.lock(path)?;
         loop {
@@ -171,7 +175,7 @@ impl Place {
     }
 
     fn lock(&self, path: &str) -> Result<OwnedFd> {
-        let directory = open_raw(&self.directory_path.to_string_lossy(), libc::O_RDONLY | libc::O_DIRECTORY, 0).map_err(|errno| {
+        let directory = open_raw(&self.directory_path, libc::O_RDONLY | libc::O_DIRECTORY, 0).map_err(|errno| {
             Error::os(self.operation, errno).on(path).hint("a dead server's path cannot be reclaimed without reading its directory")
         })?;
         let mut deadline = Deadline::new(self.operation, LOCK_PATIENCE);
@@ -227,8 +231,8 @@ fn probe(path: &str) -> std::result::Result<std::result::Result<(), Errno>, Errn
     Ok(connect_once(socket.as_fd(), path))
 }
 
-pub(crate) fn bind(socket: BorrowedFd<'_>, path: &str) -> std::result::Result<(), Errno> {
-    let (address, length) = of_unix(path)?;
+pub(crate) fn bind(socket: BorrowedFd<'_>, path: impl AsRef<OsStr>) -> std::result::Result<(), Errno> {
+    let (address, length) = of_bytes(path.as_ref().as_bytes())?;
     // SAFETY: the address is valid for reads of `length` bytes.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
     Ok(())

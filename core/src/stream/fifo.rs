@@ -186,7 +186,7 @@ fn pin(operation: &'static str, path: &str, any_owner: bool) -> Result<OwnedFd> 
 
 /// Opens what is pinned. Where /proc is missing the path is opened, and must still lead to the same FIFO.
 fn open_pinned(pinned: &OwnedFd, path: &str, flags: libc::c_int) -> std::result::Result<OwnedFd, Errno> {
-    match open_raw(&format!("/proc/self/fd/{}", pinned.as_raw_fd()), flags, 0) {
+    match open_raw(format!("/proc/self/fd/{}", pinned.as_raw_fd()), flags, 0) {
         Err(Errno::ENOENT | Errno::ENOTDIR) => {}
         other => return other,
     }
@@ -231,7 +231,7 @@ fn apply_capacity(stream: &super::ByteStream, options: &FifoOptions) -> Result<(
 
 /// Sets owner group and mode of what an O_PATH descriptor holds on to.
 fn set_permissions(pinned: BorrowedFd<'_>, mode: u32, group: Option<u32>) -> std::result::Result<(), Errno> {
-    let path = c_path(&format!("/proc/self/fd/{}", pinned.as_raw_fd()))?;
+    let path = c_path(format!("/proc/self/fd/{}", pinned.as_raw_fd()))?;
     if let Some(group) = group {
         // SAFETY: the path is NUL-terminated and lives through the call; -1 leaves the owner as it is.
         check(unsafe { libc::chown(path.as_ptr(), libc::uid_t::MAX, group) })?;
