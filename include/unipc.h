@@ -12,6 +12,7 @@
  *   Running out of time gives -ETIMEDOUT. A signal does not end a wait; a stop token does, with -ECANCELED.
  * - Options may be NULL. A struct of options begins as its _INIT macro; zero in a field is the default of the field.
  * - NULL where it is not allowed gives -EINVAL. Closing NULL is fine.
+ * - A thread is not cancelled (pthread_cancel) while it is inside a call: a stop token ends waits.
  * - Descriptors are close-on-exec. Names are checked, never shortened. Objects of other users are refused unless any_owner is set.
  */
 #ifndef UNIPC_H
@@ -5112,7 +5113,7 @@ int unipc_process_into_fd(unipc_process *process);
 
 /**
  * Closes the handle; NULL is fine. Nothing is done to the process. A child that was not waited for is waited for by the library, when it starts or closes
- * another.
+ * another; until it has ended the library keeps its descriptor.
  *
  * Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
  */
@@ -5122,12 +5123,13 @@ void unipc_process_close(unipc_process *process);
 void unipc_command_init(unipc_command *command);
 
 /**
- * Starts a child. It has the descriptors that were named and 0, 1 and 2, no signal blocked, and SIGPIPE ends it, as programs expect.
+ * Starts a child. It has the descriptors that were named and 0, 1 and 2, no signal blocked, and SIGPIPE ends it, as programs expect. A text without #! is run
+ * by /bin/sh, as by a shell.
  *
  * @param command  what to start
  * @param process  receives the handle, or NULL on failure; close it with unipc_process_close
- * @return         0; -ENOENT: no such program, or directory; -EACCES: it may not be executed; -EAGAIN: the limit of processes; -EMFILE, -ENFILE, -ENOMEM,
- *                 -E2BIG: arguments too long, or an option that this version does not know; -EBADF; -EINVAL: NULL, no arguments, a negative
+ * @return         0; -ENOENT: no such program, or directory; -EACCES: it may not be executed; -ENOEXEC: it is no program, and there is no /bin/sh;
+ *                 -EAGAIN: the limit of processes; UNIPC_UNAVAILABLE: before Linux 5.3; -EMFILE, -ENFILE, -ENOMEM; -E2BIG: arguments too long, or an option that this version does not know; -EBADF; -EINVAL: NULL, no arguments, a negative
  *                 number; no process is left then
  *
  * Threads: any. Signal-safe: no. Since 0.1. See execve(2).

@@ -175,7 +175,7 @@ pub unsafe extern "C" fn unipc_process_into_fd(process: *mut unipc_process) -> c
 }
 
 /// Closes the handle; NULL is fine. Nothing is done to the process. A child that was not waited for is waited for by the library, when it starts or closes
-/// another.
+/// another; until it has ended the library keeps its descriptor.
 ///
 /// Threads: none may use the handle meanwhile. Signal-safe: no. Since 0.1.
 ///
@@ -294,12 +294,13 @@ unsafe fn command_of<'a>(operation: &'static str, command: *const unipc_command)
     Ok(if switch(operation, given.new_group)? { built.new_group() } else { built })
 }
 
-/// Starts a child. It has the descriptors that were named and 0, 1 and 2, no signal blocked, and SIGPIPE ends it, as programs expect.
+/// Starts a child. It has the descriptors that were named and 0, 1 and 2, no signal blocked, and SIGPIPE ends it, as programs expect. A text without #! is run
+/// by /bin/sh, as by a shell.
 ///
 /// @param command  what to start
 /// @param process  receives the handle, or NULL on failure; close it with unipc_process_close
-/// @return         0; -ENOENT: no such program, or directory; -EACCES: it may not be executed; -EAGAIN: the limit of processes; -EMFILE, -ENFILE, -ENOMEM,
-///                 -E2BIG: arguments too long, or an option that this version does not know; -EBADF; -EINVAL: NULL, no arguments, a negative
+/// @return         0; -ENOENT: no such program, or directory; -EACCES: it may not be executed; -ENOEXEC: it is no program, and there is no /bin/sh;
+///                 -EAGAIN: the limit of processes; UNIPC_UNAVAILABLE: before Linux 5.3; -EMFILE, -ENFILE, -ENOMEM; -E2BIG: arguments too long, or an option that this version does not know; -EBADF; -EINVAL: NULL, no arguments, a negative
 ///                 number; no process is left then
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See execve(2).

@@ -60,6 +60,7 @@ const PREAMBLE: &str = r#"/* unipc: every way that processes on a machine talk t
  *   Running out of time gives -ETIMEDOUT. A signal does not end a wait; a stop token does, with -ECANCELED.
  * - Options may be NULL. A struct of options begins as its _INIT macro; zero in a field is the default of the field.
  * - NULL where it is not allowed gives -EINVAL. Closing NULL is fine.
+ * - A thread is not cancelled (pthread_cancel) while it is inside a call: a stop token ends waits.
  * - Descriptors are close-on-exec. Names are checked, never shortened. Objects of other users are refused unless any_owner is set.
  */
 #ifndef UNIPC_H

@@ -5,6 +5,7 @@ mod support;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -150,7 +151,8 @@ fn what_cannot_be_started_is_an_error_and_no_second_parent() {
         assert!(Command::new("").spawn().unwrap_err().is(Errno::ENOENT));
         assert!(Command::new(&script).spawn().unwrap_err().is(Errno::EACCES));
         assert!(Command::new(alone.path("")).spawn().unwrap_err().is(Errno::EACCES));
-        assert!(Command::new("true").directory("/no/such").spawn().unwrap_err().is(Errno::ENOENT));
+        let error = Command::new("true").directory("/no/such").spawn().unwrap_err();
+        assert!(error.is(Errno::ENOENT) && error.to_string().contains("/no/such"), "{error}");
     }
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let (text, _) = output(&Command::new(&script).argument("yes"));
@@ -256,6 +258,48 @@ fn a_handle_that_is_dropped_leaves_no_zombie() {
     }
 }
 
+/// Also when several threads drop and start at the same moment.
+#[test]
+fn no_handle_is_lost_when_threads_drop_theirs_at_once() {
+    let _alone = Alone::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..100).for_each(|_| drop(Command::new("true").spawn().unwrap())));
+        }
+    });
+    let limit = std::time::Instant::now() + HANG;
+    let children = || std::fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id())).unwrap();
+    while children().split_whitespace().next().is_some() {
+        assert!(std::time::Instant::now() < limit, "zombies stay: {}", children());
+        Command::new("true").spawn().unwrap().wait(HANG).unwrap();
+    }
+}
+
+/// What another thread forks meanwhile, without a program of its own, has copies of all descriptors.
+#[test]
+fn a_start_does_not_wait_for_a_child_of_another_thread() {
+    let _alone = Alone::new();
+    let is_over = AtomicBool::new(false);
+    let limit = std::time::Instant::now() + HANG;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut children = Vec::new();
+            while !is_over.load(Ordering::Relaxed) && children.len() < 500 {
+                children.push(Child::fork(|| {
+                    // Ends by itself behind every limit of the test.
+                    std::thread::sleep(2 * HANG);
+                    0
+                }));
+            }
+        });
+        for _ in 0..50 {
+            Command::new("true").spawn().unwrap().wait(HANG).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(std::time::Instant::now() < limit, "a start has waited for a child of the other thread");
+}
+
 #[test]
 fn threads_start_children_at_once_and_hold_none_of_each_others_pipes() {
     let _alone = Alone::new();
@@ -343,7 +387,41 @@ fn a_pipeline_is_waited_for_and_killed_whole() {
     assert_eq!((statuses[0], statuses[2]), (137, 127));
     assert_eq!(pipeline.wait(Wait::NEVER).unwrap().len(), 3);
     assert!(Pipeline::spawn(&[]).unwrap_err().is(Errno::EINVAL));
+    let nowhere = |program: &str| Command::new(program).directory("/no/such");
+    assert!(Pipeline::spawn(&[nowhere("true"), nowhere("cat")]).unwrap_err().to_string().contains("/no/such"));
     assert!(Pipeline::spawn(&[sh("sleep 100"), sh("a\0b")]).unwrap_err().is(Errno::EINVAL));
+}
+
+/// A stage that has become another user cannot be signalled by ours: the others are, and a pipeline that fails does not wait for it.
+#[test]
+fn a_stage_of_another_user_shields_nobody() {
+    let alone = Alone::new();
+    // SAFETY: geteuid has no preconditions.
+    assert_eq!(unsafe { libc::geteuid() }, 0, "this takes root");
+    let become_root = alone.path("setpriv");
+    std::fs::copy("/usr/bin/setpriv", &become_root).expect("setpriv, of util-linux");
+    std::fs::set_permissions(&become_root, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    std::fs::set_permissions(alone.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let child = Child::fork(|| {
+        // SAFETY: takes numbers; the child is another user from here on.
+        assert_eq!(unsafe { libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534) }, 0);
+        let as_root = || Command::new(&become_root).arguments(["--reuid=0", "--clear-groups", "sleep", "40"]);
+        let pipeline = Pipeline::spawn(&[as_root(), sh("sleep 100")]).unwrap();
+        // Until it is root.
+        let status = format!("/proc/{}/status", pipeline.pids()[0]);
+        while !std::fs::read_to_string(&status).unwrap().contains("Uid:\t0\t0\t0\t") {
+            std::thread::yield_now();
+        }
+        assert!(pipeline.send_signal(libc::SIGKILL).unwrap_err().is(Errno::EPERM));
+        let second = ProcessExit::open(pipeline.pids()[1]).unwrap();
+        second.wait(HANG).unwrap();
+        // The third is too large.
+        let start = std::time::Instant::now();
+        let too_large = Command::new("true").argument("x".repeat(1 << 22));
+        assert!(Pipeline::spawn(&[as_root(), too_large]).unwrap_err().is(Errno::E2BIG));
+        i32::from(start.elapsed() > HANG)
+    });
+    assert_eq!(child.wait(), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
@@ -178,15 +179,40 @@ fn reap(pidfd: BorrowedFd<'_>) -> std::result::Result<Reaped, Errno> {
     }
 }
 
-/// Children that were started here, whose handle is gone, and that were still running then.
-static LEFT: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+/// Children that were started here, whose handle is gone, and that were still running then: a list whose head is exchanged, so that a child made by fork
+/// never finds a lock held by a thread of its parent.
+static LEFT: AtomicPtr<Left> = AtomicPtr::new(std::ptr::null_mut());
+
+struct Left {
+    pidfd: OwnedFd,
+    next: *mut Left,
+}
+
+fn leave(mut left: Box<Left>) {
+    left.next = LEFT.load(Ordering::Relaxed);
+    let left = Box::into_raw(left);
+    // SAFETY: the element is ours until it is the head.
+    while let Err(head) = unsafe { LEFT.compare_exchange_weak((*left).next, left, Ordering::Release, Ordering::Relaxed) } {
+        // SAFETY: as above.
+        unsafe { (*left).next = head };
+    }
+}
 
 /// Waits for those of them that have ended, so that they are no zombies.
 pub(crate) fn reap_left(another: Option<OwnedFd>) {
-    // A child made by fork may find the lock held by a thread of its parent.
-    let Ok(mut left) = LEFT.try_lock() else { return };
-    left.extend(another);
-    left.retain(|pidfd| matches!(reap(pidfd.as_fd()), Ok(Reaped::Running)));
+    let mut next = LEFT.swap(std::ptr::null_mut(), Ordering::Acquire);
+    let still_runs = |pidfd: &OwnedFd| matches!(reap(pidfd.as_fd()), Ok(Reaped::Running));
+    while !next.is_null() {
+        // SAFETY: the whole list was taken, so it is ours; each element was made by `Box::into_raw`.
+        let left = unsafe { Box::from_raw(next) };
+        next = left.next;
+        if still_runs(&left.pidfd) {
+            leave(left);
+        }
+    }
+    if let Some(pidfd) = another.filter(still_runs) {
+        leave(Box::new(Left { pidfd, next: std::ptr::null_mut() }));
+    }
 }
 
 impl AsFd for ProcessExit {

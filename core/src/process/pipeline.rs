@@ -51,9 +51,10 @@ impl Pipeline {
                 if let Some(writer) = &writer {
                     command = command.descriptor(1, writer);
                 }
-                let stage = match command.spawn() {
-                    Err(error) if is_status(&error) => Stage::Refused(error),
-                    other => Stage::Started(other?),
+                let stage = match command.try_spawn() {
+                    Ok(process) => Stage::Started(process),
+                    Err(refusal) if refusal.is_of_program && is_status(&refusal.error) => Stage::Refused(refusal.error),
+                    Err(refusal) => return Err(refusal.error),
                 };
                 Ok((stage, reader))
             });
@@ -64,6 +65,7 @@ impl Pipeline {
                     from_before = reader;
                 }
                 Err(error) => {
+                    drop(from_before);
                     pipeline.kill();
                     return Err(error);
                 }
@@ -87,17 +89,21 @@ impl Pipeline {
         Ok(statuses)
     }
 
-    /// Sends a signal to every stage that still runs.
+    /// Sends a signal to every stage that still runs. One that it cannot be sent to (`EPERM`: it has become another user) holds up nothing: the others get it,
+    /// and the first error is told.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
-        for stage in &self.stages {
-            if let Stage::Started(process) = stage {
-                match process.send_signal(signal) {
-                    Err(error) if error.is(Errno::ESRCH) => {}
-                    other => other?,
-                }
+        let mut outcome = Ok(());
+        for process in self.processes() {
+            match process.send_signal(signal) {
+                Err(error) if !error.is(Errno::ESRCH) => outcome = outcome.and(Err(error)),
+                _ => {}
             }
         }
-        Ok(())
+        outcome
+    }
+
+    fn processes(&self) -> impl Iterator<Item = &ProcessExit> {
+        self.stages.iter().filter_map(|stage| if let Stage::Started(process) = stage { Some(process) } else { None })
     }
 
     /// The process numbers of the stages; 0 for one that could not be started.
@@ -114,9 +120,13 @@ impl Pipeline {
         }
     }
 
+    /// Waits for those that the signal has reached. The others are waited for when they have ended.
     fn kill(&self) {
-        let _ = self.send_signal(libc::SIGKILL);
-        let _ = self.wait(None);
+        let is_dying = |process: &&ProcessExit| process.send_signal(libc::SIGKILL).map_or_else(|error| error.is(Errno::ESRCH), |()| true);
+        let dying: Vec<&ProcessExit> = self.processes().filter(is_dying).collect();
+        for process in dying {
+            let _ = process.wait(None);
+        }
     }
 }
 
