@@ -113,7 +113,8 @@ pub struct unipc_signals(Signals);
 /// @param options  NULL: in a handler
 /// @param signals  receives the handle, or NULL on failure; close it with unipc_signals_close
 /// @return         0; -EINVAL: NULL, no signals, one that cannot be caught (SIGKILL, SIGSTOP) or that says that the program cannot go on (SIGSEGV,
-///                 SIGBUS, SIGFPE, SIGILL); -EMFILE, -ENFILE; -EAGAIN: there are 64 handles with handlers already; -E2BIG
+///                 SIGBUS, SIGFPE, SIGILL); -EMFILE, -ENFILE; -EAGAIN: there are 64 handles with handlers already, or eight
+///                 handlers of ours under those of others; -E2BIG
 ///
 /// Threads: any; one that blocks speaks of the calling thread. Fork: refused in the child, which opens its own. Signal-safe: no. Since 0.1. See
 /// sigaction(2), signalfd(2).

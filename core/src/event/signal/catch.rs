@@ -85,10 +85,25 @@ impl Place {
 
 static TABLE: [Place; PLACES] = [const { Place::free() }; PLACES];
 
-/// What was there before our handler, and how many handles want it.
+/// How many handlers there are, which differ in whom they call. A handler that somebody has put another over stays where it is, and must go on
+/// calling the one that was there before it. Were it put on top as well, it and the one in between would call each other for ever.
+const LAYERS: usize = 8;
+
+static HANDLERS: [Function; LAYERS] =
+    [handler::<0>, handler::<1>, handler::<2>, handler::<3>, handler::<4>, handler::<5>, handler::<6>, handler::<7>];
+
+/// What one of our handlers was put over.
+#[derive(Clone, Copy)]
+struct Layer {
+    before: Option<libc::sigaction>,
+    /// It is where it was put, or somebody who was put over it may call it.
+    is_used: bool,
+}
+
+/// How many handles want a signal, and where our handlers are.
 struct Disposition {
     holders: u32,
-    before: Option<libc::sigaction>,
+    layers: [Layer; LAYERS],
 }
 
 struct Dispositions(UnsafeCell<[Disposition; LARGEST as usize + 1]>);
@@ -96,11 +111,20 @@ struct Dispositions(UnsafeCell<[Disposition; LARGEST as usize + 1]>);
 // SAFETY: it is reached through `Turn` alone, of which there is one.
 unsafe impl Sync for Dispositions {}
 
-static DISPOSITIONS: Dispositions =
-    Dispositions(UnsafeCell::new([const { Disposition { holders: 0, before: None } }; LARGEST as usize + 1]));
+static DISPOSITIONS: Dispositions = Dispositions(UnsafeCell::new(
+    [const { Disposition { holders: 0, layers: [Layer { before: None, is_used: false }; LAYERS] } }; LARGEST as usize + 1],
+));
 
-/// The handlers that were there before ours, for ours to call; 0 for none.
-static CHAINED: [AtomicUsize; LARGEST as usize + 1] = [const { AtomicUsize::new(0) }; LARGEST as usize + 1];
+/// What our handlers look at of a signal.
+struct Called {
+    /// The one that was put on top last: it records, the others only pass on.
+    newest: AtomicUsize,
+    /// Whom each of ours calls: the handler that was there before it; 0 for none.
+    chained: [AtomicUsize; LAYERS],
+}
+
+static CALLED: [Called; LARGEST as usize + 1] =
+    [const { Called { newest: AtomicUsize::new(0), chained: [const { AtomicUsize::new(0) }; LAYERS] } }; LARGEST as usize + 1];
 
 /// A lock that a child made by `fork` finds free, whatever its parent's other threads were doing.
 struct Turn;
@@ -176,7 +200,9 @@ impl SelfPipe {
             if let Err(errno) = install(&mut turn, *number) {
                 signals[..done].iter().for_each(|number| uninstall(&mut turn, *number));
                 place.end(birth);
-                return Err(Error::os(operation, errno).on(number.to_string()));
+                let error = Error::os(operation, errno).on(number.to_string());
+                let tangled = "too many handlers of this signal lie over each other: install them once, or before ours";
+                return Err(if errno == Errno::EAGAIN { error.hint(tangled) } else { error });
             }
         }
         Ok(SelfPipe { reader, place: index, signals, birth, refill: Mutex::new(()) })
@@ -253,42 +279,67 @@ fn bit(number: i32) -> u64 {
     1 << (number - 1)
 }
 
-/// Puts our handler there, for the first of its users.
+/// Puts one of our handlers there, for the first of its users.
 fn install(turn: &mut Turn, number: i32) -> std::result::Result<(), Errno> {
     let place = turn.disposition(number);
     if place.holders == 0 {
         let before = action(number)?;
-        if before.sa_sigaction != our_handler() {
-            let is_function = before.sa_sigaction != libc::SIG_DFL && before.sa_sigaction != libc::SIG_IGN;
+        let layer = match layer_of(&before) {
+            Some(ours) => ours,
+            None => free_layer(place, function_of(&before)).ok_or(Errno::EAGAIN)?,
+        };
+        let called = &CALLED[number as usize];
+        if layer_of(&before).is_none() {
             // Before ours can run: it must not miss a call.
-            CHAINED[number as usize].store(if is_function { before.sa_sigaction } else { 0 }, Ordering::SeqCst);
-            place.before = Some(before);
+            called.chained[layer].store(function_of(&before), Ordering::SeqCst);
+            place.layers[layer].before = Some(before);
         }
+        // System calls go on afterwards or fail as they did with the handler that was there: it may be there to end them.
+        let restarts = match place.layers[layer].before {
+            Some(before) if function_of(&before) != 0 => before.sa_flags & libc::SA_RESTART,
+            _ => libc::SA_RESTART,
+        };
         // SAFETY: zero bytes are a valid action; the mask is initialised by sigfillset. While the handler runs no other starts, so that records keep
         // the order of delivery.
         let ours = unsafe {
             let mut ours: libc::sigaction = std::mem::zeroed();
-            ours.sa_sigaction = our_handler();
-            ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+            ours.sa_sigaction = HANDLERS[layer] as usize;
+            ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | restarts;
             libc::sigfillset(&mut ours.sa_mask);
             ours
         };
+        called.newest.store(layer, Ordering::SeqCst);
         // SAFETY: the action is valid, its function async-signal-safe.
         check(unsafe { libc::sigaction(number, &ours, std::ptr::null_mut()) })?;
+        place.layers[layer].is_used = true;
     }
     place.holders += 1;
     Ok(())
+}
+
+/// A handler of ours that nobody on top calls: one that was put over the same before, which has not called it then; else one that was nowhere yet; else one
+/// that is nowhere now.
+fn free_layer(place: &Disposition, function: usize) -> Option<usize> {
+    let find = |is_fit: &dyn Fn(&Layer) -> bool| place.layers.iter().position(is_fit);
+    find(&|layer| layer.before.is_some_and(|before| function_of(&before) == function))
+        .or_else(|| find(&|layer| layer.before.is_none()))
+        .or_else(|| find(&|layer| !layer.is_used))
 }
 
 /// Puts back what was there before, after the last user.
 fn uninstall(turn: &mut Turn, number: i32) {
     let place = turn.disposition(number);
     place.holders = place.holders.saturating_sub(1);
+    if place.holders > 0 {
+        return;
+    }
     // Somebody who has put a handler over ours may call ours: it stays, and only passes on.
-    let is_ours = action(number).is_ok_and(|current| current.sa_sigaction == our_handler());
-    if let (0, true, Some(before)) = (place.holders, is_ours, place.before) {
+    let Some(layer) = action(number).ok().and_then(|current| layer_of(&current)) else { return };
+    let layer = &mut place.layers[layer];
+    if let Some(before) = layer.before {
         // SAFETY: it is the action that was there.
         unsafe { libc::sigaction(number, &before, std::ptr::null_mut()) };
+        layer.is_used = false;
     }
 }
 
@@ -300,22 +351,36 @@ fn action(number: i32) -> std::result::Result<libc::sigaction, Errno> {
     Ok(current)
 }
 
-type Function = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
-
-fn our_handler() -> usize {
-    handler as Function as usize
+/// The handler of an action, or 0 for SIG_DFL and SIG_IGN.
+fn function_of(action: &libc::sigaction) -> usize {
+    match action.sa_sigaction {
+        libc::SIG_DFL | libc::SIG_IGN => 0,
+        function => function,
+    }
 }
 
-/// The handler of all signals.
-extern "C" fn handler(number: libc::c_int, information: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// Which of our handlers it is.
+fn layer_of(action: &libc::sigaction) -> Option<usize> {
+    HANDLERS.iter().position(|ours| *ours as usize == action.sa_sigaction)
+}
+
+type Function = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+
+/// The handlers of all signals.
+extern "C" fn handler<const LAYER: usize>(number: libc::c_int, information: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = Errno::last_raw();
-    // SAFETY: SA_SIGINFO gives a valid pointer; who chains to us without one is served all the same.
-    let record = unsafe { information.as_ref() }.map_or(Record::bare(number), Record::of);
-    for place in &TABLE {
-        place.record(bit(number), &record);
+    let called = &CALLED[number as usize];
+    // Whoever was put between two of ours may have taken the upper one away, and put back the lower.
+    let records = || called.newest.load(Ordering::SeqCst) == LAYER || action(number).is_ok_and(|top| layer_of(&top) == Some(LAYER));
+    if records() {
+        // SAFETY: SA_SIGINFO gives a valid pointer; who chains to us without one is served all the same.
+        let record = unsafe { information.as_ref() }.map_or(Record::bare(number), Record::of);
+        for place in &TABLE {
+            place.record(bit(number), &record);
+        }
     }
     Errno::set_raw(errno);
-    let chained = CHAINED[number as usize].load(Ordering::SeqCst);
+    let chained = called.chained[LAYER].load(Ordering::SeqCst);
     if chained != 0 {
         // SAFETY: it was a handler of this signal. The kernel gives three arguments to handlers of one, too.
         let chained: Function = unsafe { std::mem::transmute(chained) };

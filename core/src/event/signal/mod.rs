@@ -33,7 +33,7 @@ pub use send::{Target, send, send_value};
 pub use table::{DefaultAction, Signal, describe, number_of, real_time, signals};
 
 use crate::error::{Context, Error, Result, check};
-use crate::wait::{Deadline, Wait};
+use crate::wait::{Deadline, Wait, timespec};
 
 /// Signals that become something to read.
 ///
@@ -56,7 +56,8 @@ impl Signals {
     /// Real-time signals keep their order if one thread alone does not block them. No signal is lost without a trace: when the pipe of 2048
     /// records is full, [`Received::lost`] says how many had no room, and one of each kind is still reported.
     ///
-    /// Errors: `EINVAL` for no signals, or one that cannot be caught; `EMFILE`, `ENFILE`; `EAGAIN` when there are 64 handles already.
+    /// Errors: `EINVAL` for no signals, or one that cannot be caught; `EMFILE`, `ENFILE`; `EAGAIN` when there are 64 handles already, or eight
+    /// handlers of ours lie under those of others.
     pub fn catch(signals: &[i32]) -> Result<Signals> {
         catch::SelfPipe::new("catch signals", signals).map(Way::Catch).map(Signals)
     }
@@ -100,7 +101,7 @@ pub fn take<'a>(signals: &[i32], wait: impl Into<Wait<'a>>) -> Result<Received> 
     let mut deadline = Deadline::new(OPERATION, wait);
     let mut length = 0;
     loop {
-        let limit = libc::timespec { tv_sec: length / 1_000_000_000, tv_nsec: length % 1_000_000_000 };
+        let limit = timespec(length);
         // Nothing but a signal ends a plain wait, so it needs no look beforehand.
         let limit = if deadline.is_plain() { std::ptr::null() } else { &raw const limit };
         // SAFETY: zero bytes are a valid siginfo.
