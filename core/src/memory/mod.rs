@@ -258,6 +258,12 @@ impl Memory {
         options: &MemoryOptions<'_>,
     ) -> Result<(Mapping, Place)> {
         memfd::require_seals(operation, name, descriptor, options.require_seals)?;
+        // A size holds only from the seals on: until then somebody may have shrunk the object, and sealed it after that.
+        let sealed = match options.require_seals {
+            Seals::NONE => None,
+            _ => Some(descriptor::status(descriptor).during_on(operation, name)?),
+        };
+        let status = sealed.as_ref().unwrap_or(status);
         check_found_size(operation, name, status, options.size)?;
         let (place, length) = options.range(operation, name, descriptor, status.st_size as u64)?;
         let mapping = Mapping::at(descriptor, length, options.access, place).map_err(|errno| {
