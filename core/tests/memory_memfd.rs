@@ -433,18 +433,73 @@ fn a_receiver_that_requires_seals_is_safe_from_a_sender_that_shrinks() {
     });
 }
 
+#[test]
+fn a_sender_that_shrinks_and_seals_before_the_look_at_the_seals_is_seen_through() {
+    contained(|_| {
+        let bait = Memory::memfd("bait", &sized(20 * 4096)).unwrap();
+        let file = std::fs::File::from(duplicate(&bait));
+        let work = || {
+            let options = MemoryOptions { require_seals: Seals::SHRINK, ..read_only() };
+            adopt(duplicate(&bait), &options).unwrap().size() as i32 / 4096
+        };
+        let shrink_and_seal = || {
+            file.set_len(3 * 4096).unwrap();
+            // SAFETY: takes an integer.
+            assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) }, 0);
+        };
+        assert_eq!(between_its_steps(libc::F_GET_SEALS, work, shrink_and_seal), 3);
+    });
+}
+
+/// Runs `work` in a child, and `meanwhile` here when the child is about to make this fcntl call, once; what the child gave.
+fn between_its_steps(command: libc::c_int, work: impl FnOnce() -> i32, meanwhile: impl FnOnce()) -> i32 {
+    let child = Child::fork(|| {
+        // SAFETY: the child asks to be traced by its parent and stops itself.
+        unsafe {
+            assert_eq!(libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0), 0);
+            libc::raise(libc::SIGSTOP);
+        }
+        filter_calls(&[(libc::SYS_fcntl, 1, command as u32, libc::SECCOMP_RET_TRACE)]);
+        work()
+    });
+    let stop = || {
+        let mut status = 0;
+        // SAFETY: the child is ours and the status valid to write to.
+        assert_eq!(unsafe { libc::waitpid(child.id(), &mut status, 0) }, child.id());
+        assert!(libc::WIFSTOPPED(status), "{status:#x}");
+        status >> 8
+    };
+    let ask = |request, data: libc::c_int| {
+        // SAFETY: the child is traced by us and stopped; these requests take integers.
+        assert_eq!(unsafe { libc::ptrace(request, child.id(), 0, libc::c_long::from(data)) }, 0);
+    };
+    assert_eq!(stop(), libc::SIGSTOP);
+    ask(libc::PTRACE_SETOPTIONS, libc::PTRACE_O_TRACESECCOMP);
+    ask(libc::PTRACE_CONT, 0);
+    assert_eq!(stop(), libc::SIGTRAP | libc::PTRACE_EVENT_SECCOMP << 8);
+    meanwhile();
+    ask(libc::PTRACE_DETACH, 0);
+    child.wait()
+}
+
 /// From now on, in this process, system calls with these numbers fail with an errno when an argument has this value.
 fn refuse_calls(calls: &[(libc::c_long, u32, u32, libc::c_int)]) {
+    let refuse = |errno| libc::SECCOMP_RET_ERRNO | errno as u32;
+    filter_calls(&calls.iter().map(|&(number, argument, value, errno)| (number, argument, value, refuse(errno))).collect::<Vec<_>>());
+}
+
+/// From now on, in this process, the kernel does this with system calls of these numbers when an argument has this value.
+fn filter_calls(calls: &[(libc::c_long, u32, u32, u32)]) {
     let statement = |code: u32, yes, no, k| libc::sock_filter { code: code as u16, jt: yes, jf: no, k };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     let mut program = Vec::new();
-    for (number, argument, value, errno) in calls {
+    for (number, argument, value, action) in calls {
         program.push(statement(load, 0, 0, 0));
         program.push(statement(equal, 0, 3, *number as u32));
         program.push(statement(load, 0, 0, 16 + 8 * argument));
         program.push(statement(equal, 0, 1, *value));
-        program.push(statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | *errno as u32));
+        program.push(statement(libc::BPF_RET | libc::BPF_K, 0, 0, *action));
     }
     program.push(statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW));
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
@@ -476,7 +531,12 @@ fn an_older_kernel_has_less_and_does_it_all_the_same() {
             assert!(present.iter().all(|page| page & 1 == 1));
             drop(Memory::memfd("older", &MemoryOptions { executable: true, mode: 0o700, ..sized(1) }).unwrap());
             let reader = adopt(memory.read_only_descriptor().unwrap(), &MemoryOptions { prefault: true, ..read_only() });
-            drop(reader.unwrap());
+            let reader = reader.unwrap();
+            let shrinking = Memory::memfd("shrinking", &sized(4 * 4096)).unwrap();
+            std::fs::File::from(duplicate(&shrinking)).set_len(4096).unwrap();
+            let error = shrinking.prefault().unwrap_err();
+            assert!(error.is_failure(Failure::WrongSize), "{error}");
+            reader.prefault().unwrap();
             drop(Memory::create_private_sysv(&MemoryOptions { temporary: true, ..sized(5000) }).unwrap());
             0
         });

@@ -10,7 +10,6 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::errno::Errno;
 
@@ -18,6 +17,7 @@ use super::mapping::Mapping;
 use super::options::{Access, HugePages, MemoryOptions};
 use super::{Memory, room};
 use crate::error::{Context, Error, Failure, Result, check, human_size};
+use crate::wait::timespec;
 
 /// What the kernel is told about the use of a range. Wrong advice costs time and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,21 +105,46 @@ pub(super) fn prefault(mapping: &Mapping) -> std::result::Result<(), Errno> {
             other => return other.map(drop),
         }
     }
-    touch(mapping);
-    Ok(())
+    touch(mapping)
 }
 
 /// Touches every page, so that the kernel makes it.
-fn touch(mapping: &Mapping) {
+///
+/// A load or store of our own would be SIGBUS where the object has been shrunk. So the kernel touches: a futex call on the page's first word that wakes
+/// nobody and sleeps for no time fails with `EFAULT` there.
+fn touch(mapping: &Mapping) -> std::result::Result<(), Errno> {
     for offset in (0..mapping.len()).step_by(ordinary()) {
-        // SAFETY: the byte lies within the mapping, and is accessed atomically alone, as all others do.
-        let byte = unsafe { AtomicU8::from_ptr(mapping.as_ptr().add(offset)) };
-        // A load that nobody uses, or an addition of nothing, would be optimised away.
-        let value = std::hint::black_box(byte.load(Ordering::Relaxed));
-        if mapping.access() != Access::ReadOnly {
-            let _ = std::hint::black_box(byte.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed));
+        // SAFETY: within the mapping, whose pages are whole.
+        let word: *mut u32 = unsafe { mapping.as_ptr().add(offset) }.cast();
+        loop {
+            let touched = if mapping.access() == Access::ReadOnly { load_there(word) } else { add_nothing(word) };
+            match touched {
+                // The word was another one, or the same for no time.
+                Ok(_) | Err(Errno::EAGAIN | Errno::ETIMEDOUT) => break,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
         }
     }
+    Ok(())
+}
+
+/// Has the kernel load a word, by comparing it.
+fn load_there(word: *mut u32) -> std::result::Result<libc::c_long, Errno> {
+    const HARDLY_THERE: u32 = 0x9d2c_5680;
+    let at_once = timespec(0);
+    // SAFETY: the kernel checks the address; the time lives through the call.
+    check(unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, HARDLY_THERE, &raw const at_once) })
+}
+
+/// Has the kernel add 0 to a word, atomically. Nobody sleeps on ours; who sleeps on that word may at most be woken for no reason.
+fn add_nothing(word: *mut u32) -> std::result::Result<libc::c_long, Errno> {
+    // FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, -2048)
+    const ADD_NOTHING: u32 = 1 << 28 | 0x800;
+    let (own, none) = (0u32, 0 as libc::c_long);
+    let wake_and_add = libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: our word lives through the call; the kernel checks the other address, and changes nothing there.
+    check(unsafe { libc::syscall(libc::SYS_futex, &raw const own, wake_and_add, 0, none, word, ADD_NOTHING) })
 }
 
 /// The error of pages that the kernel could not provide.
@@ -261,11 +286,13 @@ mod tests {
             let file = std::fs::File::from(unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(raw) });
             file.set_len(10 * 4096 + 1).unwrap();
             let mapping = Mapping::of(std::os::fd::AsFd::as_fd(&file), 10 * 4096 + 1, access).unwrap();
-            touch(&mapping);
+            touch(&mapping).unwrap();
             let mut present = [0u8; 11];
             // SAFETY: there is a byte for each page.
             assert_eq!(unsafe { libc::mincore(mapping.as_ptr().cast(), mapping.len(), present.as_mut_ptr()) }, 0);
             assert!(present.iter().all(|page| page & 1 == 1), "{access:?} {present:?}");
+            file.set_len(4 * 4096).unwrap();
+            assert_eq!(touch(&mapping), Err(Errno::EFAULT), "{access:?}");
         }
     }
 }
