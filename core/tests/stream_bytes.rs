@@ -178,6 +178,29 @@ fn refuse_calls_with_flags() {
     }
 }
 
+/// The reader goes in the middle of a write, which then reports a part, and has raised the signal all the same.
+#[test]
+fn a_reader_that_goes_in_the_middle_of_a_write_kills_nobody() {
+    let alone = Alone::new();
+    for (kind, reader, writer) in every_kind(&alone) {
+        let reading = Child::fork(|| {
+            reader.read_exact_within(&mut [0; 4096], HANG).unwrap();
+            std::thread::sleep(SHORT);
+            0
+        });
+        drop(reader);
+        let writing = Child::fork(|| {
+            with_deadly_sigpipe();
+            refuse_calls_with_flags();
+            let error = writer.write_all_within(&vec![7; 8 << 20], Wait::FOREVER).unwrap_err();
+            assert!(error.is(Errno::EPIPE) || error.is(Errno::ECONNRESET), "{error}");
+            assert!(error.transferred() >= 4096, "{error}");
+            0
+        });
+        assert_eq!((kind, writing.wait(), reading.wait()), (kind, 0, 0));
+    }
+}
+
 #[test]
 fn an_older_kernel_will_do() {
     let alone = Alone::new();

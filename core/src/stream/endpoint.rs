@@ -497,7 +497,9 @@ fn write_pipe_quietly(raw: c_int, parts: &[IoSlice<'_>], flags: c_int) -> std::r
         // SAFETY: as in `write_pipe`.
         flags => size(unsafe { libc::pwritev2(raw, vectors, count, -1, flags) }),
     };
-    without_sigpipe(write, |errno| *errno == Errno::EPIPE)
+    let length = parts.iter().map(|part| part.len()).sum();
+    // What was written whole met a reader all the time.
+    without_sigpipe(write, |written| *written == Ok(length))
 }
 
 /// Writes so little that a pipe which poll calls ready takes it without sleeping: `PIPE_BUF` bytes.
@@ -528,28 +530,33 @@ fn message(vectors: *mut libc::iovec, count: usize) -> libc::msghdr {
     message
 }
 
-/// Runs a write with SIGPIPE blocked for this thread, and takes back the one that it raises. One that was pending before stays.
+/// Runs writes with SIGPIPE blocked for this thread, and takes back the one that they raise. One that was pending before stays.
+///
+/// Also a write that reports a part of the bytes may have raised it, if the reader went in the middle; `is_quiet` tells which outcomes surely did not.
 #[cold]
-pub(super) fn without_sigpipe<T, E>(
-    write: impl FnOnce() -> std::result::Result<T, E>,
-    is_broken: impl FnOnce(&E) -> bool,
-) -> std::result::Result<T, E> {
+pub(super) fn without_sigpipe<T>(write: impl FnOnce() -> T, is_quiet: impl FnOnce(&T) -> bool) -> T {
     // SAFETY: the sets are local and initialised before use; the thread's mask is put back as it was.
     unsafe {
         let mut pipe = std::mem::zeroed();
         let mut before = std::mem::zeroed();
-        let mut pending = std::mem::zeroed();
         libc::sigemptyset(&mut pipe);
         libc::sigaddset(&mut pipe, libc::SIGPIPE);
-        libc::sigpending(&mut pending);
-        let was_pending = libc::sigismember(&pending, libc::SIGPIPE) == 1;
         libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
+        // Only one that is blocked stays pending.
+        let was_blocked = libc::sigismember(&before, libc::SIGPIPE) == 1;
+        let was_pending = was_blocked && {
+            let mut pending = std::mem::zeroed();
+            libc::sigpending(&mut pending);
+            libc::sigismember(&pending, libc::SIGPIPE) == 1
+        };
         let result = write();
-        if result.as_ref().is_err_and(is_broken) && !was_pending {
+        if !was_pending && !is_quiet(&result) {
             let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             while libc::sigtimedwait(&pipe, std::ptr::null_mut(), &at_once) == -1 && Errno::last() == Errno::EINTR {}
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        if !was_blocked {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        }
         result
     }
 }
@@ -566,5 +573,27 @@ fn kind_of(descriptor: BorrowedFd<'_>) -> Result<Kind> {
             Ok(Kind::Socket)
         }
         _ => Err(name::wrong_kind(OPERATION, &descriptor.as_raw_fd().to_string(), "a stream", &status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signal_of_a_write_that_did_a_part_is_taken_back() {
+        // SAFETY: the sets are local and initialised before use; the mask is this thread's.
+        unsafe {
+            let (mut pipe, mut pending) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigemptyset(&mut pipe);
+            libc::sigaddset(&mut pipe, libc::SIGPIPE);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, std::ptr::null_mut());
+            let write = || libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE);
+            for (is_quiet, stays) in [(false, 0), (true, 1), (false, 1)] {
+                assert_eq!(without_sigpipe(write, |_| is_quiet), 0);
+                libc::sigpending(&mut pending);
+                assert_eq!(libc::sigismember(&pending, libc::SIGPIPE), stays);
+            }
+        }
     }
 }
