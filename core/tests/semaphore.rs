@@ -394,3 +394,32 @@ fn the_named_ones_are_listed_and_described() {
     std::os::unix::fs::symlink("/etc/hostname", name.path()).unwrap();
     assert!(PosixSemaphore::status(&name.0).unwrap_err().is(Errno::ELOOP));
 }
+
+/// Whoever may put files where named semaphores are can truncate them at any moment, and that is nobody else's end.
+#[test]
+fn a_semaphore_that_is_cut_off_while_one_looks_harms_nobody() {
+    let _leaks = Leaks::watch();
+    let name = Name::new("cut");
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(name.path()).unwrap();
+    let mut owner = Child::fork(|| {
+        loop {
+            file.set_len(32).unwrap();
+            file.set_len(0).unwrap();
+        }
+    });
+    let looker = Child::fork(|| {
+        let start = std::time::Instant::now();
+        let (mut seen, mut refused) = (0, 0);
+        while start.elapsed() < Duration::from_secs(1) || (seen == 0 || refused == 0) && start.elapsed() < HANG {
+            match PosixSemaphore::status(&name.0) {
+                Ok(status) => seen += i32::from(status.value == Some(0)),
+                Err(error) => refused += i32::from(error.is_failure(Failure::WrongSize)),
+            }
+        }
+        i32::from(seen == 0 || refused == 0)
+    });
+    let status = looker.wait();
+    owner.kill();
+    std::fs::remove_file(name.path()).unwrap();
+    assert_eq!(status, 0);
+}

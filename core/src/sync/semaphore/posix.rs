@@ -11,7 +11,7 @@
 //! [sem_open(3)](https://man7.org/linux/man-pages/man3/sem_open.3.html)
 
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use libc::sem_t;
 use nix::errno::Errno;
@@ -143,8 +143,7 @@ impl PosixSemaphore {
         let mut told = PosixSemaphoreStatus { name, value: None, mode: status.st_mode & 0o777, uid: status.st_uid, gid: status.st_gid };
         if let Ok((descriptor, status)) = open_object(OPERATION, &path, &told.name, Access::ReadOnly, true) {
             check_size(OPERATION, &told.name, &status)?;
-            let mapping = Mapping::of(descriptor.as_fd(), size_of::<sem_t>(), Access::ReadOnly).during_on(OPERATION, &told.name)?;
-            told.value = Some(value_of(mapping.as_ptr().cast()).during_on(OPERATION, &told.name)?);
+            told.value = Some(value_in(OPERATION, &told.name, descriptor.as_fd())?);
         }
         Ok(told)
     }
@@ -237,14 +236,31 @@ fn check_size(operation: &'static str, name: &str, status: &libc::stat) -> Resul
     if status.st_size == size_of::<sem_t>() as i64 {
         return Ok(());
     }
-    let remedy = format!("a semaphore has {} bytes, this file {}", size_of::<sem_t>(), status.st_size);
-    Err(Error::failure(operation, Failure::WrongSize).on(name).hint(remedy))
+    Err(wrong_size(operation, name, status.st_size))
 }
 
-/// The value of a semaphore that is mapped, for reading at least, and initialised.
+#[cold]
+fn wrong_size(operation: &'static str, name: &str, size: i64) -> Error {
+    let remedy = format!("a semaphore has {} bytes, this file {size}", size_of::<sem_t>());
+    Error::failure(operation, Failure::WrongSize).on(name).hint(remedy)
+}
+
+/// The value of a semaphore that may be a stranger's, from a copy of its bytes: were it mapped, a load after its owner has cut it off would be SIGBUS.
+fn value_in(operation: &'static str, name: &str, descriptor: BorrowedFd<'_>) -> Result<u32> {
+    let mut copy = MaybeUninit::<sem_t>::zeroed();
+    // SAFETY: the copy is valid to write to. A sem_t has no invalid bytes.
+    let size = check(unsafe { libc::pread(descriptor.as_raw_fd(), copy.as_mut_ptr().cast(), size_of::<sem_t>(), 0) })
+        .during_on(operation, name)?;
+    if size as usize != size_of::<sem_t>() {
+        return Err(wrong_size(operation, name, size as i64));
+    }
+    value_of(copy.as_mut_ptr()).during_on(operation, name)
+}
+
+/// The value of a semaphore that is valid for reading at least, and initialised.
 fn value_of(semaphore: *mut sem_t) -> std::result::Result<u32, Errno> {
     let mut value = 0;
-    // SAFETY: the callers' mappings hold a semaphore; the value is valid to write to.
+    // SAFETY: the callers have a semaphore there; the value is valid to write to.
     check(unsafe { libc::sem_getvalue(semaphore, &mut value) })?;
     // POSIX lets a system tell the number of sleepers as a negative value.
     Ok(value.max(0) as u32)
