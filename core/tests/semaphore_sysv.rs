@@ -380,6 +380,19 @@ fn an_unfinished_set_is_waited_for_and_taken_over_from_the_dead() {
         let start = Instant::now();
         SysvSemaphores::open_or_create(KEY, &of(&[2])).unwrap().remove().unwrap();
         assert!(start.elapsed() < Duration::from_millis(90), "{:?}", start.elapsed());
+        // One whose maker died before its last step, which gives the rights.
+        let id = raw_set(0o610);
+        let creator = Child::fork(|| {
+            let mut steps = [libc::sembuf { sem_num: 0, sem_op: 1, sem_flg: 0 }, libc::sembuf { sem_num: 0, sem_op: -1, sem_flg: 0 }];
+            // SAFETY: SETVAL takes a number; the operations are valid for theirs.
+            i32::from(unsafe { libc::semctl(id, 0, libc::SETVAL, 1) + libc::semop(id, steps.as_mut_ptr(), 2) } != 0)
+        });
+        assert_eq!(creator.wait(), 0);
+        assert_eq!(errno_of(SysvSemaphores::open(KEY, &plain())), Errno::ENOENT);
+        let options = SysvSemaphoresOptions { mode: 0o660, ..of(&[2]) };
+        let set = SysvSemaphores::open_or_create(KEY, &options).unwrap();
+        assert_eq!((set.id() == id, set.value(0).unwrap(), set.status().unwrap().mode), (false, 2, 0o660));
+        set.remove().unwrap();
         // A plain program's set of zeros is finished.
         let id = raw_set(0o600);
         let set = SysvSemaphores::open_or_create(KEY, &of(&[9])).unwrap();

@@ -35,7 +35,8 @@ const OPERATE: &str = "operate on System V semaphores";
 const ASK: &str = "ask System V semaphores";
 const SET: &str = "set System V semaphores";
 
-/// The permissions of a set that is not finished: the group may "execute", which means nothing for a set, and so nobody asks for it.
+/// The permissions of a set that is not finished: the group may "execute", which means nothing for a set, and so nobody asks for it. They alone are the mark:
+/// an operation is done before them.
 const UNFINISHED: u32 = 0o610;
 
 /// How long an unfinished set is given, where the caller does not say. Creation takes microseconds.
@@ -604,7 +605,6 @@ struct Facts {
     count: usize,
     mode: u32,
     owners: (u32, u32),
-    operated_at: i64,
 }
 
 impl Facts {
@@ -613,7 +613,7 @@ impl Facts {
             Ok(raw) => {
                 let told = told(id, &raw);
                 let owners = (raw.sem_perm.uid, raw.sem_perm.cuid);
-                Ok(Facts { count: told.count, mode: raw.sem_perm.mode as u32 & 0o777, owners, operated_at: told.operated_at })
+                Ok(Facts { count: told.count, mode: raw.sem_perm.mode as u32 & 0o777, owners })
             }
             // Who may operate but not read may not ask, but /proc tells.
             Err(Errno::EACCES) => Facts::in_proc(id).ok_or(Errno::EACCES),
@@ -623,11 +623,11 @@ impl Facts {
 
     fn in_proc(id: i32) -> Option<Facts> {
         let row = Row::find("sem", "semid", id)?;
-        Some(Facts { count: row.number("nsems")?, mode: row.mode()?, owners: row.owners()?, operated_at: row.number("otime")? })
+        Some(Facts { count: row.number("nsems")?, mode: row.mode()?, owners: row.owners()? })
     }
 
     fn is_unfinished(&self) -> bool {
-        self.mode == UNFINISHED && self.operated_at == 0
+        self.mode == UNFINISHED
     }
 }
 
