@@ -9,7 +9,7 @@ use unipc_core::stream::UnixConnectOptions;
 
 use crate::descriptors::{check_room, descriptors, hand_over};
 use crate::error::{UNIPC_OFF, UNIPC_ON};
-use crate::message::{store_info_and_pidfd, unipc_message_info};
+use crate::message::{store_info, store_info_and_pidfd, unipc_message_info};
 use crate::socket::unipc_unix_connect_options;
 use crate::stream::{adopt, new_pair};
 use crate::wait::waiting;
@@ -393,16 +393,19 @@ pub unsafe extern "C" fn unipc_datagram_send_fds(
     })
 }
 
-/// Tells the caller what came, also in failure: how large a message was that did not fit.
+/// Receives, and tells the caller what came, also in failure: how large a message was that did not fit.
 ///
 /// # Safety
 /// `info` is NULL or as large as it says.
 pub(crate) unsafe fn told(
     operation: &'static str,
-    result: Result<Received, Error>,
     info: *mut unipc_message_info,
+    receive: impl FnOnce() -> Result<Received, Error>,
 ) -> Result<Received, Error> {
-    match result {
+    // A wrong size is found out before there is a message that it could cost.
+    // SAFETY: the caller's promise.
+    unsafe { store_info(operation, info, &MessageInfo::default()) }?;
+    match receive() {
         Ok(mut received) => {
             let pidfd = received.sender_pidfd.take();
             // SAFETY: the caller's promise.
@@ -467,7 +470,8 @@ pub unsafe extern "C" fn unipc_datagram_receive_from(
     // SAFETY: the caller's promise.
     guard_size(|| unsafe {
         let (datagram, buffer) = (input(OPERATION, datagram.cast_const())?, self::buffer(OPERATION, buffer, capacity)?);
-        let received = told(OPERATION, waiting(timeout, |wait| datagram.0.receive_with(buffer, 0, !address.is_null(), wait)), info)?;
+        let receive = || waiting(timeout, |wait| datagram.0.receive_with(buffer, 0, !address.is_null(), wait));
+        let received = told(OPERATION, info, receive)?;
         store_text(&received.address, address, address_capacity);
         Ok(received.info.size)
     })
@@ -505,7 +509,8 @@ pub unsafe extern "C" fn unipc_datagram_receive_fds(
     guard_size(|| unsafe {
         check_room(OPERATION, fds, maximum, fd_count)?;
         let (datagram, buffer) = (input(OPERATION, datagram.cast_const())?, self::buffer(OPERATION, buffer, capacity)?);
-        let received = told(OPERATION, waiting(timeout, |wait| datagram.0.receive_with(buffer, maximum, false, wait)), info)?;
+        let receive = || waiting(timeout, |wait| datagram.0.receive_with(buffer, maximum, false, wait));
+        let received = told(OPERATION, info, receive)?;
         hand_over(received.descriptors, fds, fd_count);
         Ok(received.info.size)
     })

@@ -122,6 +122,8 @@ pub unsafe extern "C" fn unipc_framed_receive(
     // SAFETY: the caller's promise.
     guard_size(|| unsafe {
         let (framed, buffer) = (input(OPERATION, framed.cast_const())?, self::buffer(OPERATION, buffer, capacity)?);
+        // A wrong size is found out before there is a message that it could cost.
+        store_info(OPERATION, info, &MessageInfo::default())?;
         let result = waiting(timeout, |wait| framed.0.receive(buffer, wait));
         let size = result.as_ref().ok().copied().or(framed.0.next_size()).unwrap_or(0);
         store_info(OPERATION, info, &MessageInfo { size, ..Default::default() })?;

@@ -373,7 +373,8 @@ pub unsafe extern "C" fn unipc_seqpacket_receive_fds(
     guard_size(|| unsafe {
         check_room(OPERATION, fds, maximum, fd_count)?;
         let (seqpacket, buffer) = (input(OPERATION, seqpacket.cast_const())?, self::buffer(OPERATION, buffer, capacity)?);
-        let received = told(OPERATION, waiting(timeout, |wait| seqpacket.0.receive_descriptors(buffer, maximum, wait)), info)?;
+        let receive = || waiting(timeout, |wait| seqpacket.0.receive_descriptors(buffer, maximum, wait));
+        let received = told(OPERATION, info, receive)?;
         hand_over(received.descriptors, fds, fd_count);
         Ok(received.info.size)
     })

@@ -47,6 +47,18 @@ pub unsafe extern "C" fn unipc_signal_info_init(info: *mut unipc_signal_info) {
     unsafe { initialise(info) }
 }
 
+/// A wrong size is found out before there is a signal that it could cost.
+///
+/// # Safety
+/// `out` is NULL or as large as it says.
+unsafe fn check_info(operation: &'static str, out: *mut unipc_signal_info) -> Result<(), Error> {
+    if out.is_null() {
+        return Ok(());
+    }
+    // SAFETY: all-zero bytes are valid, as the trait promises; the rest is the caller's promise.
+    unsafe { store(operation, out, &std::mem::zeroed()) }
+}
+
 /// # Safety
 /// `out` is NULL or as large as it says.
 unsafe fn store_received(operation: &'static str, out: *mut unipc_signal_info, received: &Received) -> Result<c_int, Error> {
@@ -155,6 +167,7 @@ pub unsafe extern "C" fn unipc_signals_receive(signals: *mut unipc_signals, time
     // SAFETY: the caller's promise.
     guard(|| unsafe {
         let signals = input(OPERATION, signals.cast_const())?;
+        check_info(OPERATION, info)?;
         let received = waiting(timeout, |wait| signals.0.receive(wait))?;
         store_received(OPERATION, info, &received)
     })
@@ -205,6 +218,7 @@ pub unsafe extern "C" fn unipc_signal_take(numbers: *const c_int, count: usize, 
     // SAFETY: the caller's promise.
     guard(|| unsafe {
         let numbers = self::numbers(OPERATION, numbers, count)?;
+        check_info(OPERATION, info)?;
         let received = waiting(timeout, |wait| signal::take(numbers, wait))?;
         store_received(OPERATION, info, &received)
     })

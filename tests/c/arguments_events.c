@@ -147,7 +147,8 @@ static void signals(void) {
     CHECK_EQUAL(unipc_signal_queue_thread(getpid(), getpid(), SIGHUP, 3), 0);
     info.struct_size = 1;
     INVALID(unipc_signals_receive(signals, UNIPC_SECOND, &info));
-    info.struct_size = sizeof info;
+    info.struct_size = sizeof info; /* and the signal is still there */
+    CHECK_EQUAL(unipc_signals_receive(signals, 0, &info), SIGHUP);
     unipc_signals_close(signals);
   }
   INVALID(unipc_signals_receive(NULL, 0, &info));

@@ -108,6 +108,13 @@ static void datagrams(void) {
     CHECK_EQUAL(unipc_datagram_receive(datagram, room, sizeof room, 0, &info), 1);
     if (info.has_sender_pidfd && size == sizeof info) CHECK_EQUAL(close(info.sender_pidfd), 0);
   }
+  /* A wrong size costs no message. */
+  unipc_message_info wrong = UNIPC_MESSAGE_INFO_INIT;
+  wrong.struct_size = 0;
+  CHECK_EQUAL(unipc_datagram_send(other, "x", 1, 0), 0);
+  INVALID(unipc_datagram_receive(datagram, room, sizeof room, 0, &wrong));
+  INVALID(unipc_datagram_receive_fds(datagram, room, sizeof room, fds, 1, &count, 0, &wrong));
+  CHECK_EQUAL(unipc_datagram_receive(datagram, room, sizeof room, 0, NULL), 1);
   unipc_datagram_close(datagram);
   unipc_datagram_close(other);
 }
@@ -171,6 +178,9 @@ static void seqpackets(void) {
   CHECK_EQUAL(unipc_seqpacket_send(second, NULL, 0, 0), 0);
   unipc_seqpacket_close(second);
   unipc_message_info info = UNIPC_MESSAGE_INFO_INIT;
+  info.struct_size = 7; /* a wrong size costs no message */
+  INVALID(unipc_seqpacket_receive(first, NULL, 0, 0, &info));
+  info.struct_size = sizeof info;
   CHECK_EQUAL(unipc_seqpacket_receive(first, NULL, 0, 0, &info), 0);
   CHECK_EQUAL(unipc_seqpacket_receive(first, NULL, 0, 0, &info), UNIPC_END);
   unipc_seqpacket_close(first);
