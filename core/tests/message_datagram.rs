@@ -534,3 +534,53 @@ fn broadcast_is_asked_for() {
     assert_eq!(receiver.receive(&mut [0; 10], HANG).unwrap().size, 3);
     let _ = receiver.as_fd();
 }
+
+/// An error queued for who asked for such (IP_RECVERR) has poll return at once, as long as nobody reads it. It is not told by receiving.
+#[test]
+fn a_queued_error_makes_nobody_spin() {
+    let _alone = Alone::new();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let one: libc::c_int = 1;
+    let length = size_of_val(&one) as libc::socklen_t;
+    // SAFETY: the value is valid for its length.
+    let set = unsafe {
+        use std::os::fd::AsRawFd;
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, (&raw const one).cast(), length)
+    };
+    assert_eq!(set, 0);
+    let address = socket.local_addr().unwrap();
+    socket.send_to(b"x", nobody).unwrap();
+    let adopted = Datagram::adopt(socket.into(), &DatagramOptions::default()).unwrap();
+    let socket = adopted.udp().unwrap();
+    assert!(socket.receive(&mut [0; 9], HANG).unwrap_err().is(Errno::ECONNREFUSED));
+    type Receive = fn(&UdpSocket, Duration) -> unipc::Result<usize>;
+    let ways: [Receive; 3] = [
+        |socket, wait| socket.receive(&mut [0; 9], wait).map(|info| info.size),
+        |socket, wait| socket.receive_from(&mut [0; 9], wait).map(|received| received.0.size),
+        |socket, wait| socket.next_size(wait),
+    ];
+    for way in ways {
+        let before = time_of_thread();
+        assert!(way(socket, Duration::from_millis(300)).unwrap_err().is(Errno::ETIMEDOUT));
+        let spent = time_of_thread() - before;
+        assert!(spent < Duration::from_millis(100), "{spent:?}");
+    }
+    for way in ways {
+        let received = std::thread::scope(|scope| {
+            let receiver = scope.spawn(move || way(socket, HANG).unwrap());
+            std::thread::sleep(SHORT);
+            std::net::UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"four", address).unwrap();
+            receiver.join().unwrap()
+        });
+        assert_eq!(received, 4);
+    }
+}
+
+/// How long this thread has been running.
+fn time_of_thread() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is valid to write to.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

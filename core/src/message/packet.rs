@@ -157,6 +157,7 @@ impl Packets {
         let flags = if deadline.is_plain() { 0 } else { libc::MSG_DONTWAIT };
         let address = to.map(|to| (&to.storage, to.length));
         let is_bytes = to.is_none() && descriptors.is_empty();
+        let mut was_ready = false;
         loop {
             let sent = if is_bytes {
                 // SAFETY: the bytes are valid for reads.
@@ -168,16 +169,35 @@ impl Packets {
             match sent {
                 Ok(()) => return Ok(()),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => self.wait_for_room(to, &mut deadline)?,
+                Err(Errno::EAGAIN) => self.wait_for_room(to, &mut deadline, &mut was_ready)?,
                 Err(errno) => return Err(self.explain(operation, errno, data.len())),
             }
         }
     }
 
-    fn wait_for_room(&self, to: Option<&Address>, deadline: &mut Deadline<'_>) -> Result<()> {
+    /// Sleeps until the socket is ready for `events`. `was_ready` is for the next sleep of the same call.
+    ///
+    /// An error that is queued for who reads such errors (`IP_RECVERR`) has poll return until it was read. It is not for us to take, so the call probes then.
+    fn wait_for(&self, events: libc::c_short, deadline: &mut Deadline<'_>, was_ready: &mut bool) -> Result<()> {
+        if *was_ready && self.has_errors_alone(events) {
+            return deadline.pause();
+        }
+        *was_ready = true;
+        deadline.ready(self.socket.as_fd(), events)
+    }
+
+    #[cold]
+    fn has_errors_alone(&self, events: libc::c_short) -> bool {
+        let mut polled = libc::pollfd { fd: self.socket.as_raw_fd(), events, revents: 0 };
+        // SAFETY: one valid entry.
+        let count = unsafe { libc::poll(&mut polled, 1, 0) };
+        count == 1 && polled.revents & events == 0 && polled.revents & libc::POLLERR != 0
+    }
+
+    fn wait_for_room(&self, to: Option<&Address>, deadline: &mut Deadline<'_>, was_ready: &mut bool) -> Result<()> {
         let receiver = to.filter(|to| to.family() == libc::AF_UNIX && !deadline.never_waits());
         let Some(receiver) = receiver else {
-            return deadline.ready(self.socket.as_fd(), libc::POLLOUT);
+            return self.wait_for(libc::POLLOUT, deadline, was_ready);
         };
         if self.has_full_buffer() {
             // Connected to a receiver that is full as well, the socket stays unready when it has room again.
@@ -228,12 +248,13 @@ impl Packets {
     /// Where there is no end, nothing beside the bytes is needed. Descriptors that come with them are closed by the kernel.
     fn take_bytes(&self, deadline: &mut Deadline<'_>, buffer: &mut [u8]) -> Result<usize> {
         let flags = libc::MSG_TRUNC | if deadline.is_plain() { 0 } else { libc::MSG_DONTWAIT };
+        let mut was_ready = false;
         loop {
             // SAFETY: the buffer is valid for writes.
             match check(unsafe { libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) }) {
                 Ok(size) => return Ok(size as usize),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => deadline.ready(self.socket.as_fd(), libc::POLLIN)?,
+                Err(Errno::EAGAIN) => self.wait_for(libc::POLLIN, deadline, &mut was_ready)?,
                 Err(errno) => return Err(Error::os(deadline.operation(), errno)),
             }
         }
@@ -276,12 +297,13 @@ impl Packets {
 
     fn take(&self, deadline: &mut Deadline<'_>, buffer: &mut [u8], wanted: Wanted, flags: libc::c_int) -> Result<Arrived> {
         let flags = flags | libc::MSG_TRUNC | if deadline.is_plain() { 0 } else { libc::MSG_DONTWAIT };
+        let mut was_ready = false;
         loop {
             match control::receive(self.socket.as_fd(), &mut [IoSliceMut::new(buffer)], wanted, flags) {
                 Ok(arrived) if arrived.size == 0 && self.is_end(&arrived) => return Err(self.end(deadline.operation())),
                 Ok(arrived) => return Ok(arrived),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => deadline.ready(self.socket.as_fd(), libc::POLLIN)?,
+                Err(Errno::EAGAIN) => self.wait_for(libc::POLLIN, deadline, &mut was_ready)?,
                 // It is reported before the messages that came first.
                 Err(Errno::ECONNRESET) if self.has_end => self.was_reset.store(true, Ordering::Relaxed),
                 Err(errno) => return Err(Error::os(deadline.operation(), errno)),
