@@ -12,7 +12,7 @@ use support::queues::{become_user, in_own_namespace, random_time, set_limit, sys
 use support::shared::SharedPages;
 use support::waits::ends_in_every_way;
 use unipc::message::{SysvQueue, SysvQueueOptions, Which};
-use unipc::{Error, Wait};
+use unipc::{Error, Failure, Wait};
 
 /// A hang, generously.
 const HANG: Duration = Duration::from_secs(20);
@@ -111,7 +111,13 @@ fn limits_are_exact_and_named() {
         queue.set_limit(9000).unwrap();
         queue.send(&[1; 9000], 1, Wait::NEVER).unwrap();
         set_limit("kernel/msgmax", 10);
-        queue.set_limit(10).unwrap();
+        // It cannot be looked at, and is there all the same.
+        for limit in [9000, 10] {
+            queue.set_limit(limit).unwrap();
+            let error = queue.next_size(Which::Any).unwrap_err();
+            assert!(error.is_failure(Failure::Unavailable) && error.to_string().contains("msgmax"), "{error}");
+        }
+        assert_eq!(errno_of(queue.receive(&mut [0; 8], Which::Any, Wait::NEVER)), Errno::E2BIG);
         assert_eq!(queue.receive_vec(Which::Any, Wait::NEVER).unwrap().0, [1; 9000]);
         assert_eq!(errno_of(queue.set_limit(0)), Errno::EINVAL);
     });

@@ -260,7 +260,8 @@ impl SysvQueue {
 
     /// The length of the message that such a receive would give now, `None` if there is none. Somebody else may receive it first.
     ///
-    /// [`Failure::Unavailable`] where the kernel does not let us look (it is built without `CONFIG_CHECKPOINT_RESTORE`).
+    /// [`Failure::Unavailable`] where the kernel does not let us look: it is built without `CONFIG_CHECKPOINT_RESTORE`, or `kernel.msgmax` has been lowered
+    /// below the size of a message that is there.
     pub fn next_size(&self, which: Which) -> Result<Option<usize>> {
         self.look_ahead(selection(which)?, &mut 0, c_long::MAX)
     }
@@ -414,6 +415,11 @@ impl SysvQueue {
                     Err(Errno::EINTR) => continue,
                     Err(Errno::ENOSYS) => {
                         let remedy = "this kernel is built without CONFIG_CHECKPOINT_RESTORE, and so without MSG_COPY";
+                        return Err(self.named(Error::failure(OPERATION, Failure::Unavailable).hint(remedy)));
+                    }
+                    // The kernel copies no message that is larger than it would take now, and has the same word for a queue that is gone.
+                    Err(Errno::EINVAL | Errno::E2BIG) if !is_gone(self.id) => {
+                        let remedy = format!("a message is larger than one may be now; {}", limits::told("kernel/msgmax"));
                         return Err(self.named(Error::failure(OPERATION, Failure::Unavailable).hint(remedy)));
                     }
                     Err(errno) => return Err(self.explain(OPERATION, gone(errno))),
