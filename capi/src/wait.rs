@@ -36,13 +36,14 @@ fn bound() -> Option<Stop> {
 /// A stop token: ends waits from a signal handler or from another thread. Each wait of a thread that has bound the token then fails with
 /// -ECANCELED, now and until unipc_stop_reset.
 ///
-/// A handle costs one descriptor. After fork, parent and child share the token: a request in either ends the waits of both.
+/// A handle costs one descriptor and one page. After fork, parent and child share the token: a request in either ends the waits of both, and a reset in either
+/// holds for both.
 pub struct unipc_stop(Stop);
 
 /// Makes a stop token.
 ///
 /// @param stop  receives the handle, or NULL on failure; close it with unipc_stop_close
-/// @return      0; -EMFILE, -ENFILE: no descriptor left; -EINVAL: NULL
+/// @return      0; -EMFILE, -ENFILE: no descriptor left; -ENOMEM; -EINVAL: NULL
 ///
 /// Threads: any. Signal-safe: no. Since 0.1. See eventfd(2).
 ///

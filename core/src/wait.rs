@@ -17,6 +17,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -121,7 +122,8 @@ impl<'a> From<&'a Stop> for Wait<'a> {
 
 /// Ends waits from a signal handler or from another thread: each then fails with `ECANCELED`.
 ///
-/// Clones are the same token. It costs one descriptor. After `fork` parent and child share it: a request in either ends the waits of both.
+/// Clones are the same token. It costs one descriptor and one page. After `fork` parent and child share it: a request in either ends the waits of both, and a
+/// reset in either holds for both.
 #[derive(Debug, Clone)]
 pub struct Stop {
     inner: Arc<StopInner>,
@@ -129,18 +131,56 @@ pub struct Stop {
 
 #[derive(Debug)]
 struct StopInner {
-    requested: AtomicBool,
+    requested: SharedFlag,
     event: OwnedFd,
 }
 
+/// A flag on a page that processes made by `fork` have in common.
+#[derive(Debug)]
+struct SharedFlag(NonNull<AtomicBool>);
+
+// SAFETY: it is an atomic, and the page stays until the flag is dropped.
+unsafe impl Send for SharedFlag {}
+// SAFETY: as above.
+unsafe impl Sync for SharedFlag {}
+
+impl SharedFlag {
+    fn new() -> std::result::Result<SharedFlag, Errno> {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping, where the kernel likes it.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), size_of::<AtomicBool>(), access, kind, -1, 0) };
+        if start == libc::MAP_FAILED { Err(Errno::last()) } else { NonNull::new(start.cast()).map(SharedFlag).ok_or(Errno::ENOMEM) }
+    }
+}
+
+impl Drop for SharedFlag {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and nobody borrows the flag any more.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<AtomicBool>()) };
+    }
+}
+
+impl std::ops::Deref for SharedFlag {
+    type Target = AtomicBool;
+
+    fn deref(&self) -> &AtomicBool {
+        // SAFETY: the page is there as long as the flag, aligned, and zero at first, which is false; nothing else than atomics touches it.
+        unsafe { self.0.as_ref() }
+    }
+}
+
 impl Stop {
-    /// A token that is not requested. Fails with `EMFILE` or `ENFILE` when no descriptor is left.
+    /// A token that is not requested. Fails with `EMFILE` or `ENFILE` when no descriptor is left, `ENOMEM` when no page is.
     pub fn new() -> Result<Stop> {
+        const OPERATION: &str = "create stop token";
         // SAFETY: eventfd has no memory-safety preconditions.
-        let raw = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }).during("create stop token")?;
+        let raw = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }).during(OPERATION)?;
         // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
         let event = unsafe { OwnedFd::from_raw_fd(raw) };
-        Ok(Stop { inner: Arc::new(StopInner { requested: AtomicBool::new(false), event }) })
+        let requested = SharedFlag::new().during(OPERATION)?;
+        // So that the page is there when a signal handler needs it.
+        requested.store(false, Ordering::SeqCst);
+        Ok(Stop { inner: Arc::new(StopInner { requested, event }) })
     }
 
     /// Ends every wait that uses the token, now and until [`reset`](Stop::reset). Async-signal-safe; errno is left as it was.
@@ -150,32 +190,28 @@ impl Stop {
         let one = 1u64.to_ne_bytes();
         // SAFETY: the buffer is valid for its length. A full counter fails with EAGAIN and is readable all the same.
         unsafe { libc::write(self.inner.event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        // A reset between the two has taken away the flag alone.
+        if !self.is_requested() && is_ready(self.as_fd(), libc::POLLIN) {
+            self.inner.requested.store(true, Ordering::SeqCst);
+        }
         Errno::set_raw(saved);
     }
 
     /// Makes the token usable again. A request that comes at the same time may be lost.
     pub fn reset(&self) {
-        self.inner.requested.store(false, Ordering::SeqCst);
         let mut counter = [0u8; 8];
         // SAFETY: the buffer is valid for its length. An empty counter fails with EAGAIN, which is what we want of it.
         unsafe { libc::read(self.inner.event.as_raw_fd(), counter.as_mut_ptr().cast(), counter.len()) };
+        self.inner.requested.store(false, Ordering::SeqCst);
+        // One that came between the two stands.
+        if is_ready(self.as_fd(), libc::POLLIN) {
+            self.inner.requested.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Whether a request stands. Async-signal-safe.
     pub fn is_requested(&self) -> bool {
         self.inner.requested.load(Ordering::SeqCst)
-    }
-
-    /// Also sees a request that another process made through an inherited token.
-    fn is_requested_anywhere(&self) -> bool {
-        self.is_requested() || self.note_if(is_ready(self.as_fd(), libc::POLLIN))
-    }
-
-    fn note_if(&self, readable: bool) -> bool {
-        if readable {
-            self.inner.requested.store(true, Ordering::SeqCst);
-        }
-        readable
     }
 }
 
@@ -298,7 +334,7 @@ impl<'a> Deadline<'a> {
             if polled[0].revents != 0 {
                 return Ok(());
             }
-            self.note_stop(polled[1].revents);
+            self.check_stop(polled[1].revents)?;
         }
     }
 
@@ -311,9 +347,9 @@ impl<'a> Deadline<'a> {
         let stop = self.wait.stop.map_or(-1, |stop| stop.as_fd().as_raw_fd());
         let mut polled =
             [libc::pollfd { fd: descriptor.as_raw_fd(), events, revents: 0 }, libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }];
-        poll(&mut polled, Some(length)).during(self.operation)?;
-        self.note_stop(polled[1].revents);
-        Ok(())
+        let count = 1 + usize::from(stop >= 0);
+        poll(&mut polled[..count], Some(length)).during(self.operation)?;
+        if polled[0].revents != 0 { Ok(()) } else { self.check_stop(polled[1].revents) }
     }
 
     /// Sleeps before the next probe of something that cannot wake us: 50 µs at first, 10 ms in the end.
@@ -346,8 +382,7 @@ impl<'a> Deadline<'a> {
         let mut polled = [libc::pollfd { fd: stop, events: libc::POLLIN, revents: 0 }, libc::pollfd { fd: descriptor, events, revents: 0 }];
         let count = 1 + usize::from(descriptor >= 0);
         poll(&mut polled[..count], length).during(self.operation)?;
-        self.note_stop(polled[0].revents);
-        Ok(())
+        if polled[1].revents != 0 { Ok(()) } else { self.check_stop(polled[0].revents) }
     }
 
     /// The end of the next sleep that can see no descriptor, at most `longest` nanoseconds from now, on the monotonic clock.
@@ -359,17 +394,13 @@ impl<'a> Deadline<'a> {
     /// The length of the next sleep that can see no descriptor, in nanoseconds, at most `longest`.
     pub fn slice(&mut self, longest: i64) -> Result<i64> {
         let remaining = self.remaining()?.unwrap_or(i64::MAX).min(longest);
-        match self.wait.stop {
-            Some(stop) if stop.is_requested_anywhere() => Err(Error::os(self.operation, Errno::ECANCELED)),
-            None if self.wait.is_wanted.is_none() => Ok(remaining),
-            _ => Ok(remaining.min(SLICE)),
-        }
+        let is_cut = self.wait.stop.is_some() || self.wait.is_wanted.is_some();
+        Ok(if is_cut { remaining.min(SLICE) } else { remaining })
     }
 
-    fn note_stop(&self, revents: libc::c_short) {
-        if let Some(stop) = self.wait.stop {
-            stop.note_if(revents & libc::POLLIN != 0);
-        }
+    /// What a poll has said of the token's descriptor.
+    fn check_stop(&self, revents: libc::c_short) -> Result<()> {
+        if revents & libc::POLLIN == 0 { Ok(()) } else { Err(Error::os(self.operation, Errno::ECANCELED)) }
     }
 }
 
@@ -387,8 +418,22 @@ fn poll(polled: &mut [libc::pollfd], nanoseconds: Option<i64>) -> std::result::R
     };
     match check(result) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(Errno::EINVAL) if polled.len() > 1 => poll_one_by_one(polled, nanoseconds),
         Err(errno) => Err(errno),
     }
+}
+
+/// Where RLIMIT_NOFILE is smaller than the number of descriptors, the kernel does not poll them together.
+#[cold]
+fn poll_one_by_one(polled: &mut [libc::pollfd], nanoseconds: Option<i64>) -> std::result::Result<(), Errno> {
+    let mut length = nanoseconds.unwrap_or(i64::MAX).min(SLICE / 5);
+    for one in &mut *polled {
+        poll(std::slice::from_mut(one), Some(0))?;
+        if one.revents != 0 {
+            length = 0;
+        }
+    }
+    poll(&mut polled[..1], Some(length))
 }
 
 /// Whether a descriptor is ready for `events`, or has hung up, at this moment.
@@ -444,7 +489,7 @@ mod tests {
         assert!(deadline.pause().unwrap_err().is(Errno::ECANCELED));
         assert!(deadline.slice(1).unwrap_err().is(Errno::ECANCELED));
         stop.reset();
-        assert!(!stop.is_requested_anywhere());
+        assert!(!stop.is_requested());
         assert_eq!(Deadline::new("wait", &stop).slice(i64::MAX).unwrap(), SLICE);
     }
 
