@@ -4820,7 +4820,7 @@ int unipc_poller_is_registered(const unipc_poller *poller, uint64_t source);
  * Waits until something happens. Of more sources than there is room for all are told in turn.
  *
  * @param events    receives what has happened
- * @param capacity  room for so many, at least 1
+ * @param capacity  room for so many, at least 1; more than 65536 are not told at once
  * @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
  * @return          how many were told; rarely 0: the sources of all were removed meanwhile; -EAGAIN, -ETIMEDOUT: nothing has happened; -ECANCELED: the bound
  *                  stop token; UNIPC_FORKED; -EINVAL: NULL, capacity
@@ -4866,7 +4866,7 @@ void unipc_poller_close(unipc_poller *poller);
 
 /* ---- Rings: many reads and writes at once (io_uring) ----------------------------------------------------- */
 
-/** what: reads up to length bytes, at least one or the end; data is not looked at. */
+/** what: reads up to length bytes, and 2147479552 at the most, at least one or the end; data is not looked at. */
 #define UNIPC_RING_READ 1
 
 /** what: writes of the length bytes at data, which are copied at once, as many as there is room for, at least one. */
@@ -4937,7 +4937,8 @@ int unipc_ring_create(uint32_t capacity, unipc_ring **ring);
  *
  * @param operations  what is to be done; not needed any more afterwards, nor is what they point to
  * @param count       how many, from 0
- * @return            0; -EAGAIN: there is no room for all; UNIPC_UNAVAILABLE: a sandbox was entered since that refuses it; UNIPC_FORKED; -EINVAL: NULL, what, length
+ * @return            0; -EAGAIN: there is no room for all; UNIPC_UNAVAILABLE: a sandbox was entered since that refuses it; UNIPC_FORKED; -ENOMEM;
+ *                    -EINVAL: NULL, what, length
  *
  * Threads: one at a time. Signal-safe: no. Since 0.1. See io_uring_enter(2).
  */

@@ -331,10 +331,13 @@ pub unsafe extern "C" fn unipc_poller_is_registered(poller: *const unipc_poller,
     guard(|| unsafe { input(OPERATION, poller) }?.poller.is_registered(Source::from_bits(source)).map(c_int::from))
 }
 
+/// The most events that one call tells, for which there is to be memory.
+const MOST: usize = 1 << 16;
+
 /// Waits until something happens. Of more sources than there is room for all are told in turn.
 ///
 /// @param events    receives what has happened
-/// @param capacity  room for so many, at least 1
+/// @param capacity  room for so many, at least 1; more than 65536 are not told at once
 /// @param timeout   nanoseconds; UNIPC_FOREVER; zero or less never waits
 /// @return          how many were told; rarely 0: the sources of all were removed meanwhile; -EAGAIN, -ETIMEDOUT: nothing has happened; -ECANCELED: the bound
 ///                  stop token; UNIPC_FORKED; -EINVAL: NULL, capacity
@@ -357,7 +360,7 @@ pub unsafe extern "C" fn unipc_poller_wait(
         // SAFETY: the caller's promise, of the first.
         unsafe { output(OPERATION, events) }?;
         let room = usize::try_from(capacity).ok().filter(|room| *room > 0);
-        let room = room.ok_or_else(|| invalid(OPERATION, "there is room for one event at least"))?;
+        let room = room.ok_or_else(|| invalid(OPERATION, "there is room for one event at least"))?.min(MOST);
         // Of several threads at once all but one make room of their own.
         let spare = poller.spare.try_lock().ok().and_then(|mut spare| spare.take()).filter(|spare| spare.capacity() == room);
         let mut found = spare.unwrap_or_else(|| Events::with_capacity(room));

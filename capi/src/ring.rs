@@ -3,12 +3,13 @@
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use unipc_core::Error;
 use unipc_core::event::{Completion, Operation, Ring};
 
 use crate::wait::waiting;
 use crate::{bytes, close, fd_of, guard, guard_new, guard_unit, input, invalid, output};
 
-/// what: reads up to `length` bytes, at least one or the end; `data` is not looked at.
+/// what: reads up to `length` bytes, and 2147479552 at the most, at least one or the end; `data` is not looked at.
 pub const UNIPC_RING_READ: u32 = 1;
 /// what: writes of the `length` bytes at `data`, which are copied at once, as many as there is room for, at least one.
 pub const UNIPC_RING_WRITE: u32 = 2;
@@ -83,11 +84,25 @@ pub unsafe extern "C" fn unipc_ring_create(capacity: u32, ring: *mut *mut unipc_
     unsafe { guard_new("create ring", ring, || Ok(unipc_ring { ring: Ring::new(capacity as usize)?, told: Vec::new() })) }
 }
 
+/// The most bytes that the kernel moves in one operation.
+const MOST: usize = 0x7fff_f000;
+const SUBMIT: &str = "submit to ring";
+
+/// A buffer of a size that the caller has chosen.
+fn buffer(size: usize) -> Result<Vec<u8>, Error> {
+    let mut buffer = Vec::new();
+    match buffer.try_reserve_exact(size.min(MOST)) {
+        Ok(()) => Ok(buffer),
+        Err(_) => Err(Error::from_code(SUBMIT, -libc::ENOMEM).hint(format!("there is no memory for a buffer of {size} bytes"))),
+    }
+}
+
 /// Submits operations, all or none, and does not wait for them. What is wrong with a descriptor, its completion tells. A write raises no SIGPIPE.
 ///
 /// @param operations  what is to be done; not needed any more afterwards, nor is what they point to
 /// @param count       how many, from 0
-/// @return            0; -EAGAIN: there is no room for all; UNIPC_UNAVAILABLE: a sandbox was entered since that refuses it; UNIPC_FORKED; -EINVAL: NULL, what, length
+/// @return            0; -EAGAIN: there is no room for all; UNIPC_UNAVAILABLE: a sandbox was entered since that refuses it; UNIPC_FORKED; -ENOMEM;
+///                    -EINVAL: NULL, what, length
 ///
 /// Threads: one at a time. Signal-safe: no. Since 0.1. See io_uring_enter(2).
 ///
@@ -95,13 +110,12 @@ pub unsafe extern "C" fn unipc_ring_create(capacity: u32, ring: *mut *mut unipc_
 /// `ring` is NULL or a live handle; `operations` is NULL or valid for reads of `count`, and the `data` of each write for its `length`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unipc_ring_submit(ring: *mut unipc_ring, operations: *const unipc_ring_operation, count: usize) -> c_int {
-    const OPERATION: &str = "submit to ring";
     guard_unit(|| {
         // SAFETY: the caller's promise.
-        let ring = unsafe { output(OPERATION, ring) }?;
+        let ring = unsafe { output(SUBMIT, ring) }?;
         if count > 0 {
             // SAFETY: the caller's promise, of the first.
-            unsafe { input(OPERATION, operations) }?;
+            unsafe { input(SUBMIT, operations) }?;
         }
         let room = ring.ring.capacity() - ring.ring.in_flight();
         let mut list: Vec<Operation<'_>> = Vec::new();
@@ -113,11 +127,16 @@ pub unsafe extern "C" fn unipc_ring_submit(ring: *mut unipc_ring, operations: *c
         let fds: Vec<BorrowedFd<'_>> = fds.collect();
         for (one, fd) in given.iter().zip(&fds) {
             let operation = match one.what {
-                UNIPC_RING_READ if one.length <= isize::MAX as usize => Operation::read(fd, Vec::with_capacity(one.length), one.token),
-                // SAFETY: the caller's promise.
-                UNIPC_RING_WRITE => Operation::write(fd, unsafe { bytes(OPERATION, one.data, one.length) }?.to_vec(), one.token),
-                UNIPC_RING_READ => return Err(invalid(OPERATION, "no object is larger than PTRDIFF_MAX bytes")),
-                _ => return Err(invalid(OPERATION, "an operation is UNIPC_RING_READ or UNIPC_RING_WRITE")),
+                UNIPC_RING_READ if one.length <= isize::MAX as usize => Operation::read(fd, buffer(one.length)?, one.token),
+                UNIPC_RING_WRITE => {
+                    // SAFETY: the caller's promise.
+                    let given = unsafe { bytes(SUBMIT, one.data, one.length) }?;
+                    let mut copy = buffer(given.len())?;
+                    copy.extend_from_slice(&given[..given.len().min(MOST)]);
+                    Operation::write(fd, copy, one.token)
+                }
+                UNIPC_RING_READ => return Err(invalid(SUBMIT, "no object is larger than PTRDIFF_MAX bytes")),
+                _ => return Err(invalid(SUBMIT, "an operation is UNIPC_RING_READ or UNIPC_RING_WRITE")),
             };
             list.push(if one.offset == UNIPC_RING_POSITION { operation } else { operation.at(one.offset) });
         }

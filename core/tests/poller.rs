@@ -657,3 +657,10 @@ fn who_may_not_look_at_an_object_cannot_register_it() {
         }
     });
 }
+
+#[test]
+fn room_for_more_than_there_is_memory_for_is_less() {
+    assert_eq!(Events::with_capacity(0).capacity(), 1);
+    assert_eq!(Events::with_capacity(65_536).capacity(), 65_536);
+    assert_eq!(Events::with_capacity(usize::MAX).capacity(), 65_536);
+}

@@ -52,6 +52,15 @@ static void used(void) {
   INVALID(unipc_ring_submit(ring, some, 1));
   some[0] = operation(UNIPC_RING_WRITE, fds[1], 1, gone, SIZE_MAX);
   INVALID(unipc_ring_submit(ring, some, 1));
+  /* More than there is memory for: what the kernel cannot move anyway needs none. */
+  some[0] = operation(UNIPC_RING_READ, fds[0], 7, NULL, (size_t)PTRDIFF_MAX);
+  int submitted = unipc_ring_submit(ring, some, 1);
+  CHECK(submitted == 0 || submitted == -ENOMEM);
+  if (submitted == 0) {
+    CHECK_EQUAL(write(fds[1], "x", 1), 1);
+    CHECK_EQUAL(unipc_ring_wait(ring, done, 4, UNIPC_FOREVER), 1);
+    CHECK(done[0].token == 7 && done[0].result == 1 && *(const char *)done[0].data == 'x');
+  }
   /* A descriptor that there is not is told by its completion. */
   some[0] = operation(UNIPC_RING_READ, -1, UINT64_MAX, NULL, 1);
   some[1] = operation(UNIPC_RING_WRITE, INT_MIN, UINT64_MAX, gone, 1);

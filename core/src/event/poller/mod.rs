@@ -441,9 +441,9 @@ struct Found {
 }
 
 impl Events {
-    /// Room for so many events of one wait, at least one.
+    /// Room for so many events of one wait, at least one, and 65536 at the most.
     pub fn with_capacity(capacity: usize) -> Events {
-        let capacity = capacity.clamp(1, i32::MAX as usize / size_of::<libc::epoll_event>());
+        let capacity = capacity.clamp(1, 1 << 16);
         let raw = vec![libc::epoll_event { events: 0, u64: 0 }; capacity];
         Events { capacity, raw, found: Vec::with_capacity(capacity), next: 0, of: None }
     }
