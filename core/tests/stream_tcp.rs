@@ -206,6 +206,30 @@ fn a_listener_is_adopted_and_released_as_it_was() {
     }
 }
 
+/// With one port to choose from, a socket that connects to it gets it itself.
+#[test]
+fn nobody_is_connected_to_himself() {
+    let _alone = Alone::new();
+    for host in ["127.0.0.1", "0.0.0.0", "::1", "::"].into_iter().filter(|host| has_ipv6() || !host.contains(':')) {
+        // Each in a network of its own: the port rests after its use.
+        let child = Child::fork(|| {
+            // SAFETY: unshare takes integers.
+            let has_own = unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0
+                && std::process::Command::new("ip").args(["link", "set", "lo", "up"]).status().is_ok_and(|status| status.success())
+                && std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "45679 45679").is_ok();
+            if !has_own {
+                support::contained::not_looked("this needs a network namespace, and ip");
+                return 0;
+            }
+            let error = TcpStream::connect(Some(host), 45679, &plain(), HANG).expect_err(host);
+            assert!(error.is(Errno::ECONNREFUSED), "{error}");
+            assert!(error.to_string().contains("nobody listens"), "not tried: {error}");
+            0
+        });
+        assert_eq!(child.wait(), 0, "{host}");
+    }
+}
+
 #[test]
 fn a_peer_that_is_killed_ends_the_stream() {
     let _alone = Alone::new();

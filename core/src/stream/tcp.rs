@@ -190,8 +190,9 @@ fn connect(address: SocketAddr, options: &TcpOptions, deadline: &mut Deadline<'_
             return Err(error).during(CONNECT);
         }
     }
-    // A port that the system hands out can be handed to this very socket, which then connects to itself.
-    if socket.local_addr().during(CONNECT)?.as_socket() == Some(address) {
+    // A port that the system hands out can be handed to this very socket, which then connects to itself. The address that was asked for may be one that
+    // stands for another, as 0.0.0.0 does. Of a peer that has gone already there is none.
+    if socket.peer_addr().is_ok_and(|peer| socket.local_addr().is_ok_and(|local| local.as_socket() == peer.as_socket())) {
         return Err(Error::os(CONNECT, Errno::ECONNREFUSED).hint("nobody listens there"));
     }
     make_blocking(socket.as_fd()).during(CONNECT)?;
