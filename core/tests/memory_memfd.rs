@@ -388,6 +388,24 @@ fn advice_and_addresses_are_checked() {
         let mut bytes = [0; 4];
         memory.read(5000, &mut bytes).unwrap();
         assert_eq!(&bytes, b"kept");
+        // A private copy loses what the range has entirely, and nothing beside it.
+        let copy = adopt(duplicate(&memory), &MemoryOptions { access: Access::CopyOnWrite, ..Default::default() }).unwrap();
+        let left = |offset: usize, length: usize| {
+            copy.write(0, &[b'x'; 10_000]).unwrap();
+            copy.advise(offset, length, Advice::DontNeed).unwrap();
+            [0, 4095, 4096, 8191, 8192, 9_999].map(|place| {
+                let mut byte = [0];
+                copy.read(place, &mut byte).unwrap();
+                byte[0] == b'x'
+            })
+        };
+        assert_eq!(left(0, 100), [true; 6]);
+        assert_eq!(left(50, 4146), [true; 6]);
+        assert_eq!(left(50, 8142), [true, true, false, false, true, true]);
+        assert_eq!(left(0, 8193), [false, false, false, false, true, true]);
+        assert_eq!(left(1, 0), [true, true, false, false, false, false]);
+        assert_eq!(left(8193, 0), [true; 6]);
+        assert_eq!(left(0, 0), [false; 6]);
         let address = 0x7_0000_0000;
         let there = Memory::memfd("there", &MemoryOptions { address, ..sized(1) }).unwrap();
         assert_eq!(there.mapping().as_ptr().addr(), address);

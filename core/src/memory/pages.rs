@@ -224,9 +224,12 @@ impl Memory {
         const OPERATION: &str = "advise on memory";
         let (mut start, mut whole) = self.whole_pages(OPERATION, offset, length)?;
         // Only what the range has entirely may go.
-        if advice == Advice::DontNeed && start < offset {
-            whole = whole.saturating_sub(ordinary());
-            start += ordinary();
+        if advice == Advice::DontNeed {
+            let end = start + whole;
+            // Behind the end of the memory nobody has anything.
+            let end = if end == self.size() { end } else { end - end % ordinary() };
+            start = offset.next_multiple_of(ordinary());
+            whole = end.saturating_sub(start);
         }
         if whole == 0 {
             return Ok(());
