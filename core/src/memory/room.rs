@@ -99,11 +99,28 @@ struct Files {
     limit: &'static str,
     used: &'static str,
     reclaimable: [&'static str; 2],
+    swap_limit: &'static str,
+    swap_used: &'static str,
+    /// Whether the limit on swap space is one on memory and swap space together.
+    is_for_both: bool,
 }
 
-const SECOND: Files = Files { limit: "memory.max", used: "memory.current", reclaimable: ["inactive_file", "active_file"] };
-const FIRST: Files =
-    Files { limit: "memory.limit_in_bytes", used: "memory.usage_in_bytes", reclaimable: ["total_inactive_file", "total_active_file"] };
+const SECOND: Files = Files {
+    limit: "memory.max",
+    used: "memory.current",
+    reclaimable: ["inactive_file", "active_file"],
+    swap_limit: "memory.swap.max",
+    swap_used: "memory.swap.current",
+    is_for_both: false,
+};
+const FIRST: Files = Files {
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    reclaimable: ["total_inactive_file", "total_active_file"],
+    swap_limit: "memory.memsw.limit_in_bytes",
+    swap_used: "memory.memsw.usage_in_bytes",
+    is_for_both: true,
+};
 
 /// A line is `number:controllers:/path`; the second version of control groups has number 0 and no controllers.
 fn memory_group(line: &str) -> Option<Group<'_>> {
@@ -119,22 +136,36 @@ fn memory_group(line: &str) -> Option<Group<'_>> {
 
 /// The limits of all groups above count too. In a container the path may be the host's: then its root is the only one that is found.
 fn least_of_group(group: &Group<'_>, swap: u64) -> Option<(u64, String)> {
-    let root = Path::new(group.root);
-    let left_in = |path: &Path| {
-        let left = left_in_directory(&root.join(path), group.files)?;
-        Some((left.saturating_add(swap), format!("control group /{}", path.display())))
-    };
-    group.path.ancestors().filter_map(left_in).min()
+    least_below(Path::new(group.root), group.path, group.files, swap)
 }
 
-fn left_in_directory(directory: &Path, files: &Files) -> Option<u64> {
+/// `swap` is what the machine has left.
+fn least_below(root: &Path, path: &Path, files: &Files, mut swap: u64) -> Option<(u64, String)> {
+    let mut groups: Vec<&Path> = path.ancestors().collect();
+    // From the root on: what a group may swap out, those above must allow too.
+    groups.reverse();
+    let left_in = |path: &Path| {
+        let left = left_in_directory(&root.join(path), files, &mut swap)?;
+        Some((left, format!("control group /{}", path.display())))
+    };
+    groups.into_iter().filter_map(left_in).min()
+}
+
+/// What one group leaves; `swap` is what the groups above leave of the swap space, and becomes what this one leaves.
+fn left_in_directory(directory: &Path, files: &Files, swap: &mut u64) -> Option<u64> {
     let read = |file: &str| std::fs::read_to_string(directory.join(file)).ok();
-    // "max" is no number: there is no limit.
-    let limit: u64 = read(files.limit)?.trim().parse().ok()?;
-    let used: u64 = read(files.used)?.trim().parse().ok()?;
+    // "max" is no number: there is no limit. Nor is there where the kernel does not count.
+    let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
+    let with_swap = number(files.swap_limit).zip(number(files.swap_used));
+    if let Some((limit, used)) = with_swap.filter(|_| !files.is_for_both) {
+        *swap = (*swap).min(limit.saturating_sub(used));
+    }
+    let (limit, used) = (number(files.limit)?, number(files.used)?);
     let statistics = read("memory.stat").unwrap_or_default();
     let reclaimable: u64 = files.reclaimable.iter().filter_map(|key| value_of(&statistics, key)).sum();
-    Some(limit.saturating_sub(used.saturating_sub(reclaimable)))
+    let left = |limit: u64, used: u64| limit.saturating_sub(used.saturating_sub(reclaimable));
+    let alone = left(limit, used).saturating_add(*swap);
+    Some(with_swap.filter(|_| files.is_for_both).map_or(alone, |(limit, used)| alone.min(left(limit, used))))
 }
 
 /// The number behind a key at the beginning of a line.
@@ -177,12 +208,42 @@ mod tests {
         write("memory.max", "1000\n");
         write("memory.current", "700\n");
         write("memory.stat", "anon 1\ninactive_file 100\nactive_file 50\n");
-        let limited = left_in_directory(&directory, &SECOND);
+        let limited = left_in_directory(&directory, &SECOND, &mut 0);
+        let swapping = left_in_directory(&directory, &SECOND, &mut 10);
         write("memory.max", "max\n");
-        let unlimited = left_in_directory(&directory, &SECOND);
+        let unlimited = left_in_directory(&directory, &SECOND, &mut 0);
         std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!(limited, Some(450));
+        assert_eq!(swapping, Some(460));
         assert_eq!(unlimited, None);
+    }
+
+    #[test]
+    fn a_group_swaps_what_it_and_those_above_may() {
+        let root = std::env::temp_dir().join(format!("unipc-swap-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("jobs/one")).unwrap();
+        let write = |file: &str, text: &str| std::fs::write(root.join(file), text).unwrap();
+        write("jobs/one/memory.max", "1000\n");
+        write("jobs/one/memory.current", "900\n");
+        let least = |files, swap| least_below(&root, Path::new("jobs/one"), files, swap).unwrap();
+        assert_eq!(least(&SECOND, 5000), (5100, "control group /jobs/one".to_owned()));
+        write("jobs/one/memory.swap.max", "max\n");
+        write("jobs/one/memory.swap.current", "0\n");
+        assert_eq!(least(&SECOND, 5000).0, 5100);
+        write("jobs/one/memory.swap.max", "50\n");
+        write("jobs/one/memory.swap.current", "20\n");
+        assert_eq!((least(&SECOND, 5000).0, least(&SECOND, 7).0), (130, 107));
+        write("jobs/memory.swap.max", "0\n");
+        write("jobs/memory.swap.current", "0\n");
+        assert_eq!(least(&SECOND, 5000).0, 100);
+        write("jobs/one/memory.limit_in_bytes", "1000\n");
+        write("jobs/one/memory.usage_in_bytes", "900\n");
+        assert_eq!(least(&FIRST, 5000).0, 5100);
+        // A limit on both together.
+        write("jobs/one/memory.memsw.limit_in_bytes", "1200\n");
+        write("jobs/one/memory.memsw.usage_in_bytes", "910\n");
+        assert_eq!((least(&FIRST, 5000).0, least(&FIRST, 7).0), (290, 107));
+        std::fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]
