@@ -334,7 +334,7 @@ pub unsafe extern "C" fn unipc_memory_size(memory: *const unipc_memory) -> usize
 ///
 /// @param size  bytes, at least 1
 /// @return      0; -ENOSPC, -ENOMEM: no room; -EACCES: the handle is read-only; -EPERM: a sealed object; -EINVAL: NULL, no size; -EOPNOTSUPP:
-///              anonymous or System V memory. After a failure nothing has changed.
+///              anonymous or System V memory; -EBUSY: another process that is changing the size stops there for 10 s. After a failure nothing has changed.
 ///
 /// Threads: none may use the handle meanwhile; addresses may be used. Signal-safe: no. Since 0.1. See ftruncate(2), fallocate(2).
 ///

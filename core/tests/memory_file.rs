@@ -217,7 +217,18 @@ fn temporary_and_unpublished_files() {
         std::env::set_current_dir(std::path::Path::new(&file).parent().unwrap()).unwrap();
         drop(Memory::create_file("relative", &sized(1)).unwrap());
         assert_eq!(std::fs::metadata(path("relative")).unwrap().len(), 1);
+        // Also when the process works elsewhere by then.
+        let temporary = Memory::create_file("brief", &MemoryOptions { temporary: true, ..sized(1) }).unwrap();
+        let mut later = Memory::create_file("./later", &MemoryOptions { unpublished: true, temporary: true, ..sized(1) }).unwrap();
+        std::fs::create_dir("other").unwrap();
+        std::env::set_current_dir("other").unwrap();
+        drop(temporary);
+        assert!(std::fs::metadata(path("brief")).is_err());
+        later.publish().unwrap();
+        assert_eq!(std::fs::metadata(path("later")).unwrap().len(), 1);
         std::env::set_current_dir("/").unwrap();
+        drop(later);
+        assert!(std::fs::metadata(path("later")).is_err());
     });
 }
 

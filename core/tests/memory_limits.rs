@@ -3,6 +3,8 @@
 mod support;
 
 use std::ffi::CString;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -389,6 +391,80 @@ fn who_grows_at_the_same_time_never_takes_from_another() {
             assert_eq!(size, (GROWERS * (1 << 20) + GROWERS - 1) as u64);
             drop(memory);
         }
+    });
+}
+
+/// What is given back after a failure is what was taken, and nothing that somebody else has added.
+#[test]
+fn a_growth_that_fails_takes_nothing_from_one_that_does_not() {
+    contained(|names| {
+        const SMALL: usize = 5000;
+        const LARGE: usize = (3 << 20) + 1;
+        let name = names.name("contested");
+        let _memory = Memory::create(&name, &MemoryOptions { temporary: true, ..sized(SMALL) }).unwrap();
+        let gate = SharedPages::<[AtomicU32; 2]>::zeroed();
+        let failing: Vec<Child> = (0..2)
+            .map(|_| {
+                Child::fork(|| {
+                    let mut memory = Memory::open(&name, &Default::default()).unwrap();
+                    let limit = libc::rlimit { rlim_cur: 4 << 20, rlim_max: 4 << 20 };
+                    // SAFETY: the limit is valid to read; both hold for this child alone.
+                    unsafe {
+                        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+                    }
+                    while gate[1].load(Ordering::SeqCst) == 0 {
+                        let error = memory.resize(5 << 20).unwrap_err();
+                        assert!(error.is(Errno::EFBIG), "{error}");
+                        gate[0].fetch_add(1, Ordering::SeqCst);
+                    }
+                    0
+                })
+            })
+            .collect();
+        let growing = Child::fork(|| {
+            let mut memory = Memory::open(&name, &Default::default()).unwrap();
+            for _ in 0..300 {
+                memory.resize(LARGE).unwrap();
+                let path = names.path("contested");
+                for _ in 0..2 {
+                    let found = std::fs::metadata(&path).unwrap();
+                    assert_eq!(found.len(), LARGE as u64);
+                    assert!(found.blocks() * 512 >= LARGE as u64, "pages are missing: {} blocks", found.blocks());
+                    std::thread::yield_now();
+                }
+                memory.resize(SMALL).unwrap();
+            }
+            0
+        });
+        let status = growing.wait();
+        gate[1].store(1, Ordering::SeqCst);
+        assert_eq!(status, 0);
+        for child in failing {
+            assert_eq!(child.wait(), 0);
+        }
+        assert!(gate[0].load(Ordering::SeqCst) > 10, "nobody failed meanwhile");
+    });
+}
+
+/// Who has locked the whole object for itself, and changes its size then, is not in its own way.
+#[test]
+fn locks_of_the_whole_object_do_not_hold_up_growth() {
+    contained(|names| {
+        let name = names.name("locked");
+        let mut memory = Memory::create(&name, &MemoryOptions { temporary: true, ..sized(5000) }).unwrap();
+        let file = std::fs::File::options().read(true).write(true).open(names.path("locked")).unwrap();
+        // SAFETY: zero bytes are a valid flock: from the beginning to wherever the end is.
+        let mut range: libc::flock = unsafe { std::mem::zeroed() };
+        range.l_type = libc::F_WRLCK as libc::c_short;
+        // SAFETY: the range is valid to read.
+        assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const range) }, 0);
+        // SAFETY: flock takes integers.
+        assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+        let start = Instant::now();
+        memory.resize(2 << 20).unwrap();
+        memory.resize(5000).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     });
 }
 

@@ -13,6 +13,7 @@
 //! [rename(2)](https://man7.org/linux/man-pages/man2/rename.2.html)
 
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -20,7 +21,7 @@ use super::options::{Access, MemoryOptions};
 use super::{Memory, publish::open_object};
 use crate::descriptor;
 use crate::error::{Context, Error, Failure, Result, check};
-use crate::name;
+use crate::name::{self, Identity};
 use crate::wait::{Wait, await_creator};
 
 /// The longest path on Linux, in bytes.
@@ -42,7 +43,7 @@ impl Memory {
     pub fn create_file(path: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "create file memory";
         name::path(OPERATION, path, LONGEST_PATH)?;
-        Memory::create_at(OPERATION, directory_of(path), path.to_owned(), path, &of_file(options))
+        Memory::create_at(OPERATION, directory_of(path), from_the_root(path), path, &of_file(options))
     }
 
     /// Opens a file and maps it, or the range that `offset` and `length` of the options say. Symbolic links at the end of the path are not followed.
@@ -142,6 +143,20 @@ impl Memory {
 /// The options for a file, whose copies always are checked.
 fn of_file<'a>(options: &MemoryOptions<'a>) -> MemoryOptions<'a> {
     MemoryOptions { checked: true, ..options.clone() }
+}
+
+/// The path that holds also when the working directory has become another: for the name that is given or removed later. Where the way from the root is too
+/// long, or not ours to go, the path as it is.
+fn from_the_root(path: &str) -> PathBuf {
+    let same = |one: &Path, other: &Path| {
+        let identity = |path: &Path| nix::sys::stat::stat(path).map(|status| Identity::of(&status));
+        identity(one).is_ok_and(|found| identity(other) == Ok(found))
+    };
+    let absolute = std::path::absolute(path).ok().filter(|absolute| {
+        let is_short = absolute.as_os_str().len() <= LONGEST_PATH;
+        is_short && absolute.parent().is_some_and(|parent| path.starts_with('/') || same(parent, Path::new(directory_of(path))))
+    });
+    absolute.unwrap_or_else(|| PathBuf::from(path))
 }
 
 fn directory_of(path: &str) -> &str {

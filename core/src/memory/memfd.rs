@@ -130,7 +130,7 @@ impl Memory {
             }
         }
         let descriptor = create(OPERATION, name, options, 0)?;
-        set_size(OPERATION, descriptor.as_fd(), 0, options.size, !options.sparse).map_err(|error| error.on(name))?;
+        set_size(OPERATION, descriptor.as_fd(), 0, options.size, !options.sparse, true).map_err(|error| error.on(name))?;
         let mapping = Mapping::at(descriptor.as_fd(), options.size, options.access, options.place()).during_on(OPERATION, name)?;
         pages::settle(OPERATION, name, &mapping, options)?;
         Ok(Memory { was_created: true, ..Memory::of_open(descriptor, mapping, name, options, options.place()) })

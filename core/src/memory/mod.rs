@@ -20,6 +20,7 @@ mod sysv;
 mod typed;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,7 +41,7 @@ use crate::name::{self, LONGEST_NAME, OwnedName};
 use crate::shared::racing;
 use crate::wait::{Deadline, Wait, await_creator};
 use mapping::Place;
-use publish::{DIRECTORY, Draft, open_object, set_size};
+use publish::{DIRECTORY, Draft, SizeLock, open_object, set_size};
 
 /// A memory that this process has mapped.
 ///
@@ -62,7 +63,7 @@ pub struct Memory {
 enum Object {
     Anonymous,
     Open(OwnedFd),
-    Draft { draft: Draft, path: String, temporary: bool },
+    Draft { draft: Draft, path: PathBuf, temporary: bool },
     Sysv(sysv::Segment),
 }
 
@@ -94,11 +95,11 @@ impl Memory {
     pub fn create(name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         const OPERATION: &str = "create memory";
         let path = path(OPERATION, name)?;
-        Memory::create_at(OPERATION, DIRECTORY, path, name, options)
+        Memory::create_at(OPERATION, DIRECTORY, path.into(), name, options)
     }
 
     /// Makes a file in a directory, and gives it its path when it is complete.
-    fn create_at(operation: &'static str, directory: &str, path: String, name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
+    fn create_at(operation: &'static str, directory: &str, path: PathBuf, name: &str, options: &MemoryOptions<'_>) -> Result<Memory> {
         options.check_creation(operation, name)?;
         let mode = name::permissions(operation, options.mode).map_err(|error| error.on(name))?;
         let group = options.group.as_deref().map(|group| name::group(operation, group)).transpose()?;
@@ -349,7 +350,7 @@ impl Memory {
     /// without reserving ([`MemoryOptions::sparse`]), needs a lock against the others.
     ///
     /// Errors, after which nothing has changed: `ENOSPC`, `ENOMEM`; `EACCES` for a read-only handle; `EINVAL` for no size; `EPERM` for a sealed
-    /// object; `EOPNOTSUPP` for anonymous memory.
+    /// object; `EOPNOTSUPP` for anonymous memory; `EBUSY` if another process that is changing the size stops there for 10 s.
     pub fn resize(&mut self, size: usize) -> Result<()> {
         const OPERATION: &str = "resize memory";
         check_size(OPERATION, self.label(), size)?;
@@ -361,20 +362,22 @@ impl Memory {
         if self.kept.is_part {
             return Err(self.error(OPERATION, Errno::EINVAL).hint("a part of the object is mapped; the whole can change its size"));
         }
+        let lock = SizeLock::take(OPERATION, descriptor).map_err(|error| error.on(self.label()))?;
         let old = descriptor::status(descriptor).during_on(OPERATION, self.label())?.st_size as u64;
         // Mapped before there is anything behind it: whichever of the two fails, nothing has changed.
         let fresh = self.map_again(OPERATION, size)?;
         let has_grown_enough = size >= self.size() && old >= size as u64;
         if !has_grown_enough {
-            set_size(OPERATION, descriptor, old, size, self.kept.reserve && self.kept.place.huge == 0)
+            set_size(OPERATION, descriptor, old, size, self.kept.reserve && self.kept.place.huge == 0, lock.is_exclusive())
                 .map_err(|error| error.on(self.label()))?;
         }
         if let Err(error) = self.settle_again(OPERATION, &fresh) {
-            if !has_grown_enough && size as u64 > old {
+            if !has_grown_enough && size as u64 > old && lock.is_exclusive() {
                 publish::give_back(descriptor, size as u64, old);
             }
             return Err(error);
         }
+        drop(lock);
         self.replace_mapping(fresh);
         Ok(())
     }

@@ -5,7 +5,8 @@
 //! creator that is killed on the way leaves nothing behind.
 //!
 //! The pages are reserved at once: a full `/dev/shm` is an error here, and not a signal at some later store. The last page reserved also sets the
-//! size, so that an object which grows does so in one step, and never takes back what another process has added meanwhile.
+//! size, so that an object which grows does so in one step. Who fails half-way gives back what was reserved, and must not take with it what another process
+//! has added meanwhile: sizes are changed under a lock of the object ([`SizeLock`]).
 //!
 //! [open(2)](https://man7.org/linux/man-pages/man2/open.2.html), [linkat(2)](https://man7.org/linux/man-pages/man2/linkat.2.html),
 //! [fallocate(2)](https://man7.org/linux/man-pages/man2/fallocate.2.html)
@@ -13,13 +14,15 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::{Access, room};
-use crate::descriptor::{c_path, open_raw, set_permissions, status};
+use crate::descriptor::{c_path, open_raw, reopen, set_permissions, status};
 use crate::error::{Context, Error, Result, check, human_size};
 use crate::name::{self, Identity, OwnedName};
+use crate::wait::Deadline;
 
 /// Where glibc and musl keep POSIX shared memory and named semaphores.
 pub(crate) const DIRECTORY: &str = "/dev/shm";
@@ -50,7 +53,8 @@ impl Draft {
         let draft = Draft::without_size(directory)
             .map_err(|errno| Error::os(operation, errno).hint(format!("no file can be made in {directory}")))?;
         set_permissions(draft.descriptor(), mode, group).map_err(|errno| explain_permissions(operation, errno, group))?;
-        set_size(operation, draft.descriptor(), 0, size, reserve)?;
+        // Nobody else knows it yet.
+        set_size(operation, draft.descriptor(), 0, size, reserve, true)?;
         Ok(draft)
     }
 
@@ -128,10 +132,95 @@ pub(crate) fn unusual_suffix() -> String {
     format!("{:x}-{:x}-{:x}", std::process::id(), crate::wait::now(), call)
 }
 
+/// The right to change the size of an object, which one has at a time, until it is dropped.
+///
+/// It is a lock of an open file description, on a byte behind the end of every object, where nobody else locks who does not lock the whole; and on a
+/// description of its own, since children made by `fork` share the object's. Where there can be none (another user's object that was received, no
+/// `/proc`, no descriptor left), the object's own has to do.
+#[derive(Debug)]
+pub(super) struct SizeLock<'a> {
+    given: BorrowedFd<'a>,
+    own: Option<OwnedFd>,
+    is_held: bool,
+}
+
+/// How long one waits for others who change the size.
+const SIZE_PATIENCE: Duration = Duration::from_secs(10);
+
+impl<'a> SizeLock<'a> {
+    /// Takes the lock of an object that is open for writing. `EBUSY` if somebody else keeps it for 10 s.
+    pub(super) fn take(operation: &'static str, descriptor: BorrowedFd<'a>) -> Result<SizeLock<'a>> {
+        let own = reopen(descriptor, libc::O_RDWR | libc::O_NOCTTY).ok();
+        let mut lock = SizeLock { given: descriptor, own, is_held: false };
+        let mut deadline = Deadline::new(operation, SIZE_PATIENCE);
+        loop {
+            match lock.ask(libc::F_OFD_SETLK, libc::F_WRLCK) {
+                Ok(_) => {
+                    lock.is_held = true;
+                    return Ok(lock);
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) if lock.is_another_ones() => {
+                    if deadline.pause().is_err() {
+                        return Err(
+                            Error::os(operation, Errno::EBUSY).hint("another process is changing the size of the object and does not end")
+                        );
+                    }
+                }
+                // Whoever has locked the whole object sees to it; or the file system has no locks.
+                Err(_) => return Ok(lock),
+            }
+        }
+    }
+
+    /// Whether nobody else can be changing the size who asks as we do: then what was reserved can be given back.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.is_held && self.own.is_some()
+    }
+
+    /// Whether it is held for a change of size, or was a moment ago, and not by a lock of the whole.
+    fn is_another_ones(&self) -> bool {
+        match self.ask(libc::F_OFD_GETLK, libc::F_WRLCK) {
+            Ok(found) => libc::c_int::from(found.l_type) == libc::F_UNLCK || (found.l_start == LOCKED_BYTE && found.l_len == 1),
+            Err(_) => false,
+        }
+    }
+
+    fn ask(&self, command: libc::c_int, kind: libc::c_int) -> std::result::Result<libc::flock, Errno> {
+        let descriptor = self.own.as_ref().map_or(self.given, AsFd::as_fd);
+        // SAFETY: zero bytes are a valid flock.
+        let mut range: libc::flock = unsafe { std::mem::zeroed() };
+        range.l_type = kind as libc::c_short;
+        range.l_whence = libc::SEEK_SET as libc::c_short;
+        (range.l_start, range.l_len) = (LOCKED_BYTE, 1);
+        // SAFETY: the range is valid to read and write.
+        check(unsafe { libc::fcntl(descriptor.as_raw_fd(), command, &raw mut range) })?;
+        Ok(range)
+    }
+}
+
+impl Drop for SizeLock<'_> {
+    fn drop(&mut self) {
+        if self.is_held {
+            // Closing alone would leave it to a child that another thread has forked meanwhile.
+            let _ = self.ask(libc::F_OFD_SETLK, libc::F_UNLCK);
+        }
+    }
+}
+
+const LOCKED_BYTE: libc::off_t = libc::off_t::MAX - 1;
+
 /// Makes the object `size` bytes large, which was `old` bytes; `reserve` sees to it that there is room for every byte that is added.
 ///
-/// On failure the size is what it was. `ENOSPC` and `ENOMEM` say how much is left.
-pub(crate) fn set_size(operation: &'static str, descriptor: BorrowedFd<'_>, old: u64, size: usize, reserve: bool) -> Result<()> {
+/// On failure the size is what it was, and if the caller has the object for itself, so is the room. `ENOSPC` and `ENOMEM` say how much is left.
+pub(crate) fn set_size(
+    operation: &'static str,
+    descriptor: BorrowedFd<'_>,
+    old: u64,
+    size: usize,
+    reserve: bool,
+    is_exclusive: bool,
+) -> Result<()> {
     let length = libc::off_t::try_from(size).map_err(|_| too_large(operation, size))?;
     let wanted = size as u64;
     if reserve && wanted > old {
@@ -141,7 +230,9 @@ pub(crate) fn set_size(operation: &'static str, descriptor: BorrowedFd<'_>, old:
             // A file system that cannot reserve cannot be asked to.
             Err(Errno::EOPNOTSUPP) => {}
             Err(errno) => {
-                give_back(descriptor, old, old);
+                if is_exclusive {
+                    give_back(descriptor, old, old);
+                }
                 return Err(explain_size(operation, descriptor, errno, wanted - old));
             }
         }
@@ -176,7 +267,7 @@ fn grow_in_pieces(descriptor: BorrowedFd<'_>, from: u64, to: u64) -> std::result
     Ok(())
 }
 
-/// Frees what was reserved behind `old` bytes, unless another process has changed the size from `now` meanwhile and may be using it.
+/// Frees what was reserved behind `old` bytes, unless somebody who does not ask for the lock has changed the size from `now` meanwhile.
 pub(super) fn give_back(descriptor: BorrowedFd<'_>, now: u64, old: u64) {
     if status(descriptor).is_ok_and(|status| status.st_size as u64 == now) {
         // Nobody is to be told: the failure that led here is.
