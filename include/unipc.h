@@ -4208,7 +4208,7 @@ typedef struct unipc_timer_options {
 void unipc_eventfd_options_init(unipc_eventfd_options *options);
 
 /**
- * Makes a counter.
+ * Makes a counter. Its description does not block (O_NONBLOCK): whoever reads it by plain calls polls before.
  *
  * @param options  NULL: begins with 0, and is taken whole
  * @param counter  receives the handle, or NULL on failure; close it with unipc_eventfd_close
@@ -4219,7 +4219,9 @@ void unipc_eventfd_options_init(unipc_eventfd_options *options);
 int unipc_eventfd_create(const unipc_eventfd_options *options, unipc_eventfd **counter);
 
 /**
- * Takes over an eventfd from elsewhere. It is taken over on success alone, and made close-on-exec.
+ * Takes over an eventfd from elsewhere. It is taken over on success alone, and made close-on-exec. One that blocks stays so, and as the kernel has no write
+ * to it that does not wait, unipc_eventfd_add outwaits its limit if another takes, in this moment, the room that it has asked for; so does
+ * unipc_eventfd_take before Linux 5.8.
  *
  * @param fd       an open descriptor
  * @param counter  receives the handle, or NULL on failure; close it with unipc_eventfd_close
@@ -4271,7 +4273,7 @@ int unipc_eventfd_value(const unipc_eventfd *counter, uint64_t *value);
 int unipc_eventfd_fd(const unipc_eventfd *counter);
 
 /**
- * Gives the descriptor away; the handle is gone.
+ * Gives the descriptor away, which does not block if the counter was made here; the handle is gone.
  *
  * @return  the descriptor, which is the caller's; -EINVAL: NULL
  *

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn unipc_eventfd_options_init(options: *mut unipc_eventfd_
 /// then reads all the data there is. A handle costs one descriptor.
 pub struct unipc_eventfd(EventCounter);
 
-/// Makes a counter.
+/// Makes a counter. Its description does not block (O_NONBLOCK): whoever reads it by plain calls polls before.
 ///
 /// @param options  NULL: begins with 0, and is taken whole
 /// @param counter  receives the handle, or NULL on failure; close it with unipc_eventfd_close
@@ -62,7 +62,9 @@ pub unsafe extern "C" fn unipc_eventfd_create(options: *const unipc_eventfd_opti
     }
 }
 
-/// Takes over an eventfd from elsewhere. It is taken over on success alone, and made close-on-exec.
+/// Takes over an eventfd from elsewhere. It is taken over on success alone, and made close-on-exec. One that blocks stays so, and as the kernel has no write
+/// to it that does not wait, unipc_eventfd_add outwaits its limit if another takes, in this moment, the room that it has asked for; so does
+/// unipc_eventfd_take before Linux 5.8.
 ///
 /// @param fd       an open descriptor
 /// @param counter  receives the handle, or NULL on failure; close it with unipc_eventfd_close
@@ -153,7 +155,7 @@ pub unsafe extern "C" fn unipc_eventfd_fd(counter: *const unipc_eventfd) -> c_in
     unsafe { fd_of(counter, |counter| counter.0.as_fd()) }
 }
 
-/// Gives the descriptor away; the handle is gone.
+/// Gives the descriptor away, which does not block if the counter was made here; the handle is gone.
 ///
 /// @return  the descriptor, which is the caller's; -EINVAL: NULL
 ///

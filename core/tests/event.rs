@@ -3,6 +3,7 @@
 mod support;
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -44,7 +45,7 @@ fn a_counter_sums_and_is_taken_whole() {
     assert!(!is_readable(&event));
     event.add(0, None).unwrap();
     assert!(!is_readable(&event));
-    assert_eq!(flags(&event) & libc::O_NONBLOCK, 0);
+    assert_ne!(flags(&event) & libc::O_NONBLOCK, 0);
     ends_in_every_way("take", |wait| event.take(wait).unwrap_err());
 }
 
@@ -147,6 +148,45 @@ fn two_takers_with_a_limit_never_wait_beyond_it() {
         let taken: u64 = takers.into_iter().map(|taker| taker.join().unwrap()).sum();
         assert_eq!(taken, 2000);
     });
+}
+
+#[test]
+fn who_does_not_wait_never_does_whatever_others_add_and_take() {
+    let _alone = Alone::new();
+    let event = counter(0, false);
+    let (over, turns) = (AtomicBool::new(false), [AtomicU64::new(0), AtomicU64::new(0)]);
+    let mut slept = false;
+    std::thread::scope(|scope| {
+        let adders = turns.each_ref().map(|turns| {
+            let (event, over) = (&event, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::SeqCst) {
+                    let _ = event.add(LARGEST, Wait::NEVER);
+                    turns.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        });
+        for _ in 0..100 {
+            for _ in 0..50 {
+                let _ = event.take(Wait::NEVER);
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            // Nobody takes now, so that who has begun to sleep goes on sleeping.
+            let (seen, start) = (turns.each_ref().map(|turns| turns.load(Ordering::SeqCst)), Instant::now());
+            while turns.iter().zip(seen).any(|(turns, seen)| turns.load(Ordering::SeqCst) < seen + 2) && start.elapsed() < HANG / 4 {
+                std::thread::yield_now();
+            }
+            slept = start.elapsed() >= HANG / 4;
+            if slept {
+                break;
+            }
+        }
+        over.store(true, Ordering::SeqCst);
+        while adders.iter().any(|adder| !adder.is_finished()) {
+            let _ = event.take(Duration::from_millis(1));
+        }
+    });
+    assert!(!slept);
 }
 
 #[test]

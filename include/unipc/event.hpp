@@ -48,7 +48,7 @@ public:
     detail::succeeded(unipc_eventfd_value(raw_, &value), code);
     return value;
   }
-  /// Readable while the counter is not 0.
+  /// Readable while the counter is not 0. It does not block, unless it was adopted so.
   int fd() const noexcept { return unipc_eventfd_fd(raw_); }
   /// The descriptor, now the caller's; the handle is gone.
   int into_fd(std::error_code &code) noexcept {

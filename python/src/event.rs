@@ -36,7 +36,9 @@ impl EventFd {
         EventCounter::create(&EventCounterOptions { initial, semaphore }).raise(py).map(EventFd::of)
     }
 
-    /// Takes over an eventfd from elsewhere. In failure it stays the caller's.
+    /// Takes over an eventfd from elsewhere. In failure it stays the caller's. One that blocks
+    /// stays so, and then add outwaits its timeout if another takes, in this moment, the room that
+    /// it has asked for; so does take before Linux 5.8.
     /// Errors: WrongKind; OSError with EBADF.
     #[staticmethod]
     fn from_fd(py: Python<'_>, fd: i32) -> PyResult<EventFd> {
@@ -64,7 +66,8 @@ impl EventFd {
         self.handle.share()?.value().raise(py)
     }
 
-    /// The descriptor, which stays the counter's: readable while it is not 0.
+    /// The descriptor, which stays the counter's: readable while it is not 0. It does not block,
+    /// unless it was adopted so.
     fn fileno(&self) -> PyResult<i32> {
         fileno(&self.handle)
     }

@@ -44,21 +44,27 @@ pub struct EventCounterOptions {
 #[derive(Debug)]
 pub struct EventCounter {
     descriptor: OwnedFd,
+    /// Somebody else's, whose plain reads and writes may sleep.
+    blocks: bool,
 }
 
 impl EventCounter {
-    /// Makes a counter. Its description blocks, as others who get it expect. Errors: `EMFILE`, `ENFILE`, `ENOMEM`.
+    /// Makes a counter. Its description does not block: who reads it by other means polls before. Errors: `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn create(options: &EventCounterOptions) -> Result<EventCounter> {
-        let flags = libc::EFD_CLOEXEC | if options.semaphore { libc::EFD_SEMAPHORE } else { 0 };
+        let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK | if options.semaphore { libc::EFD_SEMAPHORE } else { 0 };
         // SAFETY: eventfd takes integers.
         let raw = check(unsafe { libc::eventfd(options.initial, flags) }).during("create event counter")?;
         // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
-        Ok(EventCounter { descriptor: unsafe { OwnedFd::from_raw_fd(raw) } })
+        Ok(EventCounter { descriptor: unsafe { OwnedFd::from_raw_fd(raw) }, blocks: false })
     }
 
     /// Takes over an eventfd from elsewhere. What is refused is given back, with [`Failure::WrongKind`](crate::Failure::WrongKind).
+    ///
+    /// One that blocks stays so. The kernel has no write to it that does not wait: [`add`](EventCounter::add) asks for room before, and if another
+    /// takes that room in this moment, waits beyond its limit. The same holds for [`take`](EventCounter::take) before Linux 5.8.
     pub fn adopt(descriptor: OwnedFd) -> std::result::Result<EventCounter, (OwnedFd, Error)> {
-        adopt_kind("adopt event counter", "[eventfd]", "an eventfd", descriptor).map(|descriptor| EventCounter { descriptor })
+        adopt_kind("adopt event counter", "[eventfd]", "an eventfd", descriptor)
+            .map(|descriptor| EventCounter { blocks: blocks(descriptor.as_fd()), descriptor })
     }
 
     /// Adds to the counter and wakes who waits. It waits itself only while the sum would exceed 2^64 - 2. Adding 0 wakes nobody.
@@ -72,7 +78,7 @@ impl EventCounter {
         let mut deadline = Deadline::new(OPERATION, wait);
         let bytes = value.to_ne_bytes();
         loop {
-            if !deadline.is_plain() && !self.has_room(value) {
+            if self.blocks && !deadline.is_plain() && !self.has_room(value) {
                 // Poll says yes when there is room for one.
                 if is_ready(self.as_fd(), libc::POLLOUT) {
                     deadline.pause()?
@@ -85,11 +91,9 @@ impl EventCounter {
             match check(unsafe { libc::write(self.descriptor.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) }) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
-                // A description that somebody has made non-blocking.
-                Err(Errno::EAGAIN) if deadline.is_plain() && !is_ready(self.as_fd(), libc::POLLOUT) => {
-                    deadline.ready(self.as_fd(), libc::POLLOUT)?;
-                }
-                Err(Errno::EAGAIN) => deadline.pause()?,
+                // Poll says yes when there is room for one.
+                Err(Errno::EAGAIN) if is_ready(self.as_fd(), libc::POLLOUT) => deadline.pause()?,
+                Err(Errno::EAGAIN) => deadline.ready(self.as_fd(), libc::POLLOUT)?,
                 Err(errno) => return Err(Error::os(OPERATION, errno)),
             }
         }
@@ -121,6 +125,13 @@ impl EventCounter {
     fn look(&self) -> Option<u64> {
         u64::from_str_radix(&fdinfo(self.as_fd(), "eventfd-count")?, 16).ok()
     }
+}
+
+/// Whether it may sleep in a plain read or write.
+fn blocks(descriptor: BorrowedFd<'_>) -> bool {
+    // SAFETY: F_GETFL takes no argument.
+    let flags = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFL) };
+    flags & libc::O_NONBLOCK == 0
 }
 
 impl AsFd for EventCounter {
