@@ -214,6 +214,38 @@ fn it_is_for_its_owner_and_not_to_be_executed() {
     });
 }
 
+/// Who may not open the object anew has its lock all the same, and a sealed size stays what it is.
+#[test]
+fn another_user_who_has_the_descriptor_can_change_the_size() {
+    contained(|_| {
+        if !is_root() {
+            return;
+        }
+        let mut memory = Memory::memfd("handed-on", &sized(5000)).unwrap();
+        let theirs = duplicate(&memory);
+        let child = Child::fork(|| {
+            // SAFETY: these take integers; the child gives up its rights for good.
+            unsafe {
+                assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
+                assert_eq!(libc::setgid(65534), 0);
+                assert_eq!(libc::setuid(65534), 0);
+            }
+            assert!(std::fs::File::open(format!("/proc/self/fd/{}", theirs.as_raw_fd())).is_err());
+            let mut memory = adopt(theirs, &MemoryOptions { any_owner: true, ..Default::default() }).unwrap();
+            memory.resize(20_000).unwrap();
+            memory.resize(10_000).unwrap();
+            0
+        });
+        assert_eq!(child.wait(), 0);
+        memory.refresh().unwrap();
+        assert_eq!(memory.size(), 10_000);
+        memory.resize(30_000).unwrap();
+        memory.seal(Seals::GROW).unwrap();
+        assert!(memory.resize(40_000).unwrap_err().is(Errno::EPERM));
+        memory.resize(4_000).unwrap();
+    });
+}
+
 #[test]
 fn what_cannot_be_sealed_says_so() {
     contained(|names| {
