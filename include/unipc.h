@@ -5445,7 +5445,7 @@ typedef struct unipc_file_append_options {
   uint32_t mode;
   /** 1 accepts files of users other than oneself and root */
   uint32_t any_owner;
-  /** 1 waits until the record is on the disk */
+  /** 1 waits until the record is on the disk, and with the first of a file its name */
   uint32_t sync;
   /** zero */
   uint32_t reserved;
@@ -5578,6 +5578,8 @@ ptrdiff_t unipc_file_follower_receive(unipc_file_follower *follower, void *buffe
 
 /**
  * The descriptor, which stays the handle's: readable until a call that does not wait says -EAGAIN. Do not read from it, and do not close it.
+ * Receive every half second besides, as a call that waits does: it does not tell that the directory was renamed and made anew, that a link that is followed
+ * points elsewhere, or of a store to a mapping.
  *
  * @return  the descriptor; UNIPC_UNAVAILABLE: inotify is not to be had, or does not tell, as on network file systems: then probe; -EINVAL: NULL
  *

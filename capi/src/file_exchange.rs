@@ -108,7 +108,7 @@ pub struct unipc_file_append_options {
     pub mode: u32,
     /// 1 accepts files of users other than oneself and root
     pub any_owner: u32,
-    /// 1 waits until the record is on the disk
+    /// 1 waits until the record is on the disk, and with the first of a file its name
     pub sync: u32,
     /// zero
     pub reserved: u32,
@@ -368,6 +368,8 @@ pub unsafe extern "C" fn unipc_file_follower_receive(
 }
 
 /// The descriptor, which stays the handle's: readable until a call that does not wait says -EAGAIN. Do not read from it, and do not close it.
+/// Receive every half second besides, as a call that waits does: it does not tell that the directory was renamed and made anew, that a link that is followed
+/// points elsewhere, or of a store to a mapping.
 ///
 /// @return  the descriptor; UNIPC_UNAVAILABLE: inotify is not to be had, or does not tell, as on network file systems: then probe; -EINVAL: NULL
 ///

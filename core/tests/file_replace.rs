@@ -12,7 +12,7 @@ use support::contained::{is_root, mount_memory, own_mounts};
 use support::process::{Child, kills};
 use support::queues::{become_user, random_time};
 use support::shared::SharedPages;
-use unipc::file::exchange::{Durability, ReplaceOptions, replace};
+use unipc::file::exchange::{AppendOptions, Durability, ReplaceOptions, append, replace};
 use unipc::file::lock::{FileLock, LockKind, LockMode};
 use unipc::{Failure, Wait};
 
@@ -294,4 +294,33 @@ fn owner_and_group_are_kept_or_taken_over() {
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
     as_other(&|| assert!(replace(&path, b"x", &fast()).unwrap_err().is(Errno::EACCES)));
     assert_eq!(sorted(&alone), ["file"]);
+}
+
+#[test]
+fn the_name_of_a_first_record_is_on_the_disk_too() {
+    let alone = Alone::new();
+    let directory = alone.path("unreadable");
+    std::fs::create_dir(&directory).unwrap();
+    if is_root() {
+        chown(&directory, Some(54_321), None).unwrap();
+    }
+    // Names can be made there, but it cannot be opened, as waiting for the disk needs it.
+    std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o300)).unwrap();
+    let path = format!("{directory}/log");
+    let child = Child::fork(|| {
+        if is_root() {
+            become_user(54_321);
+        }
+        let (fast, sync) = (AppendOptions::default(), AppendOptions { sync: true, ..Default::default() });
+        let error = append(&path, b"first", &sync, Wait::NEVER).unwrap_err();
+        assert!(error.is(Errno::EACCES) && error.to_string().contains("name"), "{error}");
+        append(&path, b"second", &sync, Wait::NEVER).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"first\nsecond\n");
+        std::fs::remove_file(&path).unwrap();
+        append(&path, b"first", &fast, Wait::NEVER).unwrap();
+        0
+    });
+    assert_eq!(child.wait(), 0);
+    std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
 }

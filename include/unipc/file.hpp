@@ -176,7 +176,7 @@ public:
     if (info != nullptr) *info = found;
     record.resize(length);
   }
-  /// Readable until a call that does not wait finds nothing.
+  /// Readable until a call that does not wait finds nothing; receive every half second besides, for what it does not tell.
   int fd(std::error_code &code) const noexcept {
     int fd = unipc_file_follower_fd(raw_);
     detail::succeeded(fd, code);

@@ -61,7 +61,7 @@ pub(crate) fn replace_file(
 /// leaves a torn record; the next one ends it with byte 0x18 and a newline, and followers pass
 /// over such lines. The file may be rotated by a rename at any time. mode and group are for a
 /// file that is made. any_owner accepts a file of a user other than oneself and root. sync
-/// waits until the record is on the disk.
+/// waits until the record is on the disk, and with the first of a file its name.
 /// Errors: BlockingIOError, TimeoutError: another is appending; OSError with EINVAL: a newline
 /// inside; with ENOSPC, EDQUOT, EFBIG, EIO: not appended, though a torn part may stand there;
 /// with ELOOP; FileNotFoundError of the directory; PermissionError; WrongKind.
@@ -203,7 +203,9 @@ impl FileFollower {
     }
 
     /// The descriptor, which stays the object's: readable until a call with timeout=0 raises
-    /// BlockingIOError. Do not read from it.
+    /// BlockingIOError. Do not read from it. Receive every half second besides: it does not tell
+    /// that the directory was renamed and made anew, or that a link that is followed points
+    /// elsewhere. unipc.aio.FileFollower does so.
     /// Errors: Unavailable where inotify is not to be had, or does not tell, as on network file
     /// systems: then probe.
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {

@@ -123,6 +123,33 @@ def test_pythons_own_handler_runs_too() -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_what_is_not_ours_is_still_interrupted() -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(number: int, frame: types.FrameType | None) -> None:
+        raise Interrupted
+
+    reader, writer = os.pipe()
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    late = threading.Timer(HANG, os.write, (writer, b"x"))
+    early = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        late.start()
+        with unipc.Signals([signal.SIGUSR1]) as signals:
+            early.start()
+            with pytest.raises(Interrupted):
+                os.read(reader, 1)
+            assert signals.receive(timeout=HANG).signal == signal.SIGUSR1
+    finally:
+        late.cancel()
+        early.join()
+        late.join()
+        signal.signal(signal.SIGUSR1, before)
+        os.close(reader)
+        os.close(writer)
+
+
 def test_blocked_signals_are_taken() -> None:
     with unipc.BlockedSignals([signal.SIGHUP, FIRST]):
         with unipc.BlockedSignals([signal.SIGHUP]):

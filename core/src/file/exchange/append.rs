@@ -4,8 +4,8 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 
-use super::{LONGEST_PATH, TORN};
-use crate::descriptor::status;
+use super::{LONGEST_PATH, TORN, directory_of};
+use crate::descriptor::{open_raw, status};
 use crate::error::{Context, Error, Result, check};
 use crate::file::lock::{FileLock, FileLockOptions, LockKind, LockMode, LockRange};
 use crate::name::{self, Identity};
@@ -22,7 +22,7 @@ pub struct AppendOptions {
     pub group: Option<String>,
     /// Accept a file of a user other than oneself and root.
     pub any_owner: bool,
-    /// Wait until the record is on the disk.
+    /// Wait until the record is on the disk, and with the first of a file its name.
     pub sync: bool,
 }
 
@@ -63,12 +63,20 @@ pub fn append<'a>(path: &str, record: &[u8], options: &AppendOptions, wait: impl
             Err(errno) => return Err(Error::os(OPERATION, errno).on(path)),
         }
     };
+    let is_first = status(file.as_fd()).during_on(OPERATION, path)?.st_size == 0;
     let written = write(&file, record);
     // Not by closing alone: a child that another thread has forked meanwhile would keep the lock as long as it lives.
     file.unlock(LockRange::WHOLE)?;
     written.during_on(OPERATION, path)?;
     if options.sync {
         nix::unistd::fdatasync(&file).during_on(OPERATION, path)?;
+        if is_first {
+            open_raw(directory_of(path), libc::O_RDONLY | libc::O_DIRECTORY, 0)
+                .and_then(|directory| super::replace::sync(directory.as_fd()))
+                .map_err(|errno| {
+                    Error::os(OPERATION, errno).on(path).hint("the record is in the file, whose name perhaps is not on the disk")
+                })?;
+        }
     }
     Ok(())
 }

@@ -183,7 +183,8 @@ impl Follower {
         &self.path
     }
 
-    /// Readable until a call that does not wait says `EAGAIN`. [`Failure::Unavailable`] where there is no inotify, or it does not tell: then probe.
+    /// Readable until a call that does not wait says `EAGAIN`. Whoever waits for it receives every half second all the same, as a call that waits does: it
+    /// does not tell that the directory was renamed and made anew, that a link that is followed points elsewhere, or of a mapping. [`Failure::Unavailable`] where there is no inotify, or it does not tell: then probe.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         const OPERATION: &str = "get descriptor of follower";
         let none = || Error::failure(OPERATION, Failure::Unavailable).on(self.path.as_str()).hint("inotify is not to be had here; probe");

@@ -224,7 +224,7 @@ fn write_all(descriptor: BorrowedFd<'_>, mut data: &[u8]) -> std::result::Result
     Ok(())
 }
 
-fn sync(descriptor: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
+pub(super) fn sync(descriptor: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
     match nix::unistd::fsync(descriptor) {
         // Some file systems have nothing to wait for.
         Err(Errno::EINVAL) => Ok(()),

@@ -1,6 +1,7 @@
 //! What wakes a follower: inotify, where it is to be had and tells the truth.
 //!
-//! It does not tell of what other machines write to a network file system, nor of stores to a mapping; so nobody sleeps longer than [`LONGEST_SLEEP`] on its word,
+//! It does not tell of what other machines write to a network file system, of stores to a mapping, of a directory on the way that is renamed, nor of a
+//! symbolic link that points elsewhere; so nobody sleeps longer than [`LONGEST_SLEEP`] on its word,
 //! and on network file systems one probes. The descriptor is to be readable as long as the follower may have something that was not looked for: a watch
 //! begins with an event that we cause ourselves.
 
