@@ -334,6 +334,30 @@ fn a_sandbox_that_refuses_it_is_an_error_that_says_so() {
 }
 
 #[test]
+fn a_kernel_without_the_operations_says_so() {
+    if !is_here() {
+        return;
+    }
+    contained(|_| {
+        for (errno, is_old) in [(libc::EINVAL, true), (libc::EPERM, false), (libc::ENOSYS, false)] {
+            let child = Child::fork(|| {
+                // Linux 5.4 and 5.5 have rings, and do not know the question either.
+                refuse(&[(libc::SYS_io_uring_register, errno)]);
+                match (Ring::available(), Ring::new(4)) {
+                    (Err(error), Err(again)) if is_old => {
+                        assert!(error.is_failure(Failure::Unavailable) && error.to_string().contains("5.6"), "{error}");
+                        assert!(again.is_failure(Failure::Unavailable), "{again}");
+                    }
+                    (told, made) => assert!(!is_old && told.is_ok() && made.is_ok(), "{told:?}"),
+                }
+                0
+            });
+            assert_eq!(child.wait(), 0);
+        }
+    });
+}
+
+#[test]
 fn a_sandbox_that_is_entered_later_loses_no_buffer() {
     if !is_here() {
         return;

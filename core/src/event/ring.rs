@@ -21,7 +21,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use io_uring::{IoUring, opcode, squeue, types};
+use io_uring::{IoUring, Probe, opcode, squeue, types};
 use nix::errno::Errno;
 
 use crate::descriptor;
@@ -190,6 +190,7 @@ impl Ring {
         }
         // Not more than LARGEST, so that it fits.
         let ring = IoUring::new(capacity as u32).map_err(|error| explain(CREATE, errno_of(&error)))?;
+        check_operations(&ring)?;
         Ok(Ring {
             ring,
             slots: (0..capacity).map(|_| None).collect(),
@@ -400,6 +401,23 @@ impl Drop for Ring {
             self.slots.drain(..).flatten().for_each(|slot| std::mem::forget(slot.buffer));
         }
     }
+}
+
+/// Whether the kernel knows the operations that are submitted: rings are there since Linux 5.1, these since 5.6, which is also since when it tells.
+fn check_operations(ring: &IoUring) -> Result<()> {
+    let mut probe = Probe::new();
+    let is_missing = match ring.submitter().register_probe(&mut probe).map_err(|error| errno_of(&error)) {
+        Ok(()) => [opcode::Read::CODE, opcode::Write::CODE, opcode::Send::CODE, opcode::AsyncCancel::CODE]
+            .into_iter()
+            .any(|operation| !probe.is_supported(operation)),
+        // A sandbox refuses the question alone.
+        Err(errno) => errno == Errno::EINVAL,
+    };
+    if is_missing {
+        let hint = "the io_uring of this kernel cannot read and write by itself, as since Linux 5.6: use plain reads and writes";
+        return Err(Error::failure(CREATE, Failure::Unavailable).hint(hint));
+    }
+    Ok(())
 }
 
 fn errno_of(error: &std::io::Error) -> Errno {
