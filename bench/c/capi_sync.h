@@ -38,7 +38,7 @@ static uint64_t *prepare_lock(const char *mechanism) {
   return &shared->number;
 }
 
-static void lock(void) {
+INLINED void lock(void) {
   switch (kind_of_lock) {
   case MUTEX: need("lock", unipc_mutex_lock(&shared->lock, UNIPC_FOREVER)); break;
   case SPINLOCK: need("lock", unipc_spinlock_lock(&shared->spinlock, UNIPC_FOREVER)); break;
@@ -48,7 +48,7 @@ static void lock(void) {
   }
 }
 
-static void unlock(void) {
+INLINED void unlock(void) {
   switch (kind_of_lock) {
   case MUTEX: need("unlock", unipc_mutex_unlock(&shared->lock)); break;
   case SPINLOCK: need("unlock", unipc_spinlock_unlock(&shared->spinlock)); break;
@@ -147,7 +147,7 @@ static void prepare_notices(const char *mechanism) {
   }
 }
 
-static void post(int which) {
+INLINED void post(int which) {
   switch (way) {
   case SEMAPHORE: need("post", unipc_semaphore_post(&shared->semaphores[which])); break;
   case NAMED: need("post", unipc_posix_semaphore_post(named[which])); break;
@@ -160,7 +160,7 @@ static void post(int which) {
   }
 }
 
-static void take(int which) {
+INLINED void take(int which) {
   switch (way) {
   case SEMAPHORE: need("wait", unipc_semaphore_wait(&shared->semaphores[which], UNIPC_FOREVER)); break;
   case NAMED: need("wait", unipc_posix_semaphore_wait(named[which], UNIPC_FOREVER)); break;

@@ -67,7 +67,7 @@ static void lock_file(short type) {
   }
 }
 
-static void lock(void) {
+INLINED void lock(void) {
   switch (kind_of_lock) {
   case MUTEX: done("lock", pthread_mutex_lock(&shared->lock)); break;
   case SPINLOCK: done("lock", pthread_spin_lock(&shared->spinlock)); break;
@@ -77,7 +77,7 @@ static void lock(void) {
   }
 }
 
-static void unlock(void) {
+INLINED void unlock(void) {
   switch (kind_of_lock) {
   case MUTEX: done("unlock", pthread_mutex_unlock(&shared->lock)); break;
   case SPINLOCK: done("unlock", pthread_spin_unlock(&shared->spinlock)); break;
@@ -221,7 +221,7 @@ static void take_otherwise(int which) {
   if (information.si_value.sival_int != 1) fail("signal", "another value");
 }
 
-static void post(int which) {
+INLINED void post(int which) {
   if (way != SEMAPHORE) {
     post_otherwise(which);
   } else if (sem_post(semaphores[which]) != 0) {
@@ -229,7 +229,7 @@ static void post(int which) {
   }
 }
 
-static void take(int which) {
+INLINED void take(int which) {
   if (way != SEMAPHORE) {
     take_otherwise(which);
     return;

@@ -19,6 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Where a call or a switch more would show beside what is measured. */
+#define INLINED static inline __attribute__((always_inline))
+
 struct job {
   const char *mechanism, *metric;
   size_t size;
@@ -39,14 +42,14 @@ static void read_message(struct ends *ends, unsigned char *message, size_t size)
 
 /* A lock; the result is a number in shared memory that it protects. */
 static uint64_t *prepare_lock(const char *mechanism);
-static void lock(void);
-static void unlock(void);
+INLINED void lock(void);
+INLINED void unlock(void);
 
 enum { THERE, BACK };
 /* Two semaphores of value 0, or something else by which one process wakes the other: after the fork each knows the other's number. */
 static void prepare_notices(const char *mechanism);
-static void post(int which);
-static void take(int which);
+INLINED void post(int which);
+INLINED void take(int which);
 static pid_t other_process;
 
 /* The same for what is called too seldom for a switch to be too slow. What is not between two has a `which` of no meaning. */
@@ -277,9 +280,6 @@ static void measure_contended_lock(const struct job *job) {
 }
 
 /* ---- Notices ----------------------------------------------------------------------------------------- */
-
-/* Inlined, so that a semaphore's calls are not by pointer. */
-#define INLINED static inline __attribute__((always_inline))
 
 INLINED void measure_pairs(const struct job *job, void (*post)(int), void (*take)(int)) {
   pin(job->cpus[0]);
