@@ -34,6 +34,8 @@ const REASONS: &str = "## Why, where it costs\n\n\
   The timer that the kernel sets for that is the difference; with `sem_wait` such a waiter sleeps for ever.\n\
 - *posix-semaphore, post and wait* from C: a `sem_t` is the C library's, so that other programs can share it; there is one more call between.\n\
 - *event*, *condvar*, *barrier*, round trip: the same half second at most, and a look for dead parties; a condition variable's mutex is robust on both sides.\n\
+- *eventfd*, *poller*, round trip: a counter of ours does not block, so that no other adder or taker makes a call wait longer than it wants; to wait is a poll and a\n  \
+read.\n\
 - *spawn*: the child is born with its pidfd, gets no descriptor by accident and no blocked signal; `posix_spawn` leaves all that to the caller.\n\
 - *transfer*: it is asked what the two ends are, each time, to choose the way.\n\
 - *memory*, small: the place is checked; the C compiler writes a known `memcpy` in place.\n\

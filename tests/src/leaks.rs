@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Leaks {
     before: Held,
     name: String,
+    patience: Duration,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -32,10 +33,15 @@ fn rename(name: &str) {
 impl Leaks {
     /// Looks at what this process holds now.
     pub fn watch() -> Leaks {
+        Leaks::watch_with(PATIENCE)
+    }
+
+    /// The same, and what there is more is told after so long.
+    pub fn watch_with(patience: Duration) -> Leaks {
         let alone = WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
         let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
         rename(WATCHER);
-        Leaks { before: Held::now(), name, _alone: alone }
+        Leaks { before: Held::now(), name, patience, _alone: alone }
     }
 }
 
@@ -47,7 +53,7 @@ impl Drop for Leaks {
         }
         let start = Instant::now();
         let mut extra = Held::now().more_than(&self.before);
-        while !extra.is_empty() && start.elapsed() < PATIENCE {
+        while !extra.is_empty() && start.elapsed() < self.patience {
             std::thread::sleep(Duration::from_millis(5));
             extra = Held::now().more_than(&self.before);
         }

@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use unipc_tests::{Leaks, TemporaryDirectory};
 
 /// What the fixture says when `body` leaves its result behind.
 fn complaint<T>(body: impl FnOnce() -> T) -> (String, T) {
-    let leaks = Leaks::watch();
+    let leaks = Leaks::watch_with(Duration::from_millis(300));
     let left = body();
     let panic = catch_unwind(AssertUnwindSafe(|| drop(leaks))).expect_err("the leak must be found");
     (panic.downcast_ref::<String>().cloned().unwrap_or_default(), left)

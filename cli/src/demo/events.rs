@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use unipc::Wait;
 use unipc::event::signal::{self, Signals, Target};
-use unipc::event::{Clock, EventCounter, EventCounterOptions, Events, ExitStatus, Interest, Poller, Timer};
+use unipc::event::{Clock, EventCounter, Events, ExitStatus, Interest, Poller, Timer};
 use unipc::process::{Command, Pipeline};
 use unipc::stream::pipe;
 
@@ -19,6 +19,11 @@ use super::{Outcome, PATIENCE, Peer, Report, Stage, raw};
 /// What is added, or sent, for one round; anything else is the end.
 const ONE: u64 = 1;
 const END: u64 = 2;
+
+/// One that blocks, for the raw calls.
+fn counter() -> Outcome<EventCounter> {
+    adopt(raw::counter()?)
+}
 
 fn adopt(descriptor: OwnedFd) -> Outcome<EventCounter> {
     EventCounter::adopt(descriptor).map_err(|(_, error)| error.into())
@@ -30,8 +35,7 @@ fn expect(value: u64) -> Outcome<()> {
 }
 
 pub(super) fn eventfd(stage: &Stage) -> Outcome<Report> {
-    let options = EventCounterOptions::default();
-    let (there, back) = (EventCounter::create(&options)?, EventCounter::create(&options)?);
+    let (there, back) = (counter()?, counter()?);
     let peer = Peer::start_with("eventfd", &[], there.as_fd().try_clone_to_owned()?, back.as_fd().try_clone_to_owned()?)?;
     there.add(5, PATIENCE)?;
     let arrived = back.take(PATIENCE)?;
@@ -57,8 +61,7 @@ pub(super) fn eventfd(stage: &Stage) -> Outcome<Report> {
 
 /// The other process is that of the counter: it adds, and the poller tells which of its sources that is.
 pub(super) fn poller(stage: &Stage) -> Outcome<Report> {
-    let options = EventCounterOptions::default();
-    let (there, back, timer) = (EventCounter::create(&options)?, EventCounter::create(&options)?, Timer::create(Clock::Monotonic)?);
+    let (there, back, timer) = (counter()?, counter()?, Timer::create(Clock::Monotonic)?);
     let peer = Peer::start_with("eventfd", &[], there.as_fd().try_clone_to_owned()?, back.as_fd().try_clone_to_owned()?)?;
     let poller = Poller::new()?;
     poller.add(&back, Interest::READABLE, 1)?;

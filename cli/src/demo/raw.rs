@@ -202,6 +202,14 @@ impl<const N: usize> TypedQueue<N> {
 }
 
 /// A timer of the system.
+/// An event counter whose reads and writes wait.
+pub(super) fn counter() -> Result<OwnedFd> {
+    // SAFETY: eventfd takes integers.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    if descriptor < 0 { Err(Error::last_os_error()) } else { Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }) }
+}
+
 pub(super) fn set_timer(timer: &impl AsFd, first: libc::timespec) -> Result<()> {
     let setting = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: first };
     // SAFETY: the setting is valid to read; nobody wants the old one.

@@ -12,10 +12,11 @@
 //! [eventfd(2)](https://man7.org/linux/man-pages/man2/eventfd.2.html)
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::errno::Errno;
 
-use super::{adopt_kind, fdinfo, read_record};
+use super::{adopt_kind, fdinfo, read, read_record};
 use crate::error::{Context, Error, Result, check};
 use crate::wait::{Deadline, Wait, is_ready};
 
@@ -46,7 +47,12 @@ pub struct EventCounter {
     descriptor: OwnedFd,
     /// Somebody else's, whose plain reads and writes may sleep.
     blocks: bool,
+    /// How many takes still begin with poll, since one has found nothing: who waits for each notice would begin each time with a read in vain.
+    polls_first: AtomicU8,
 }
+
+/// What one read in vain is worth.
+const POLLS_AFTER_VAIN_READ: u8 = 8;
 
 impl EventCounter {
     /// Makes a counter. Its description does not block: who reads it by other means polls before. Errors: `EMFILE`, `ENFILE`, `ENOMEM`.
@@ -55,7 +61,7 @@ impl EventCounter {
         // SAFETY: eventfd takes integers.
         let raw = check(unsafe { libc::eventfd(options.initial, flags) }).during("create event counter")?;
         // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
-        Ok(EventCounter { descriptor: unsafe { OwnedFd::from_raw_fd(raw) }, blocks: false })
+        Ok(EventCounter { descriptor: unsafe { OwnedFd::from_raw_fd(raw) }, blocks: false, polls_first: AtomicU8::new(0) })
     }
 
     /// Takes over an eventfd from elsewhere. What is refused is given back, with [`Failure::WrongKind`](crate::Failure::WrongKind).
@@ -63,8 +69,11 @@ impl EventCounter {
     /// One that blocks stays so. The kernel has no write to it that does not wait: [`add`](EventCounter::add) asks for room before, and if another
     /// takes that room in this moment, waits beyond its limit. The same holds for [`take`](EventCounter::take) before Linux 5.8.
     pub fn adopt(descriptor: OwnedFd) -> std::result::Result<EventCounter, (OwnedFd, Error)> {
-        adopt_kind("adopt event counter", "[eventfd]", "an eventfd", descriptor)
-            .map(|descriptor| EventCounter { blocks: blocks(descriptor.as_fd()), descriptor })
+        adopt_kind("adopt event counter", "[eventfd]", "an eventfd", descriptor).map(|descriptor| EventCounter {
+            blocks: blocks(descriptor.as_fd()),
+            descriptor,
+            polls_first: AtomicU8::new(0),
+        })
     }
 
     /// Adds to the counter and wakes who waits. It waits itself only while the sum would exceed 2^64 - 2. Adding 0 wakes nobody.
@@ -104,7 +113,20 @@ impl EventCounter {
     /// Errors: `EAGAIN`, `ETIMEDOUT`, `ECANCELED` (see [`Wait`]).
     pub fn take<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<u64> {
         let mut value = [0; 8];
-        read_record(self.as_fd(), &mut value, &mut Deadline::new("take from event counter", wait))?;
+        let mut deadline = Deadline::new("take from event counter", wait);
+        if !self.blocks && !deadline.never_waits() {
+            match self.polls_first.load(Ordering::Relaxed) {
+                0 => match read(self.as_fd(), &mut value) {
+                    Ok(_) => return Ok(u64::from_ne_bytes(value)),
+                    Err(Errno::EAGAIN) => self.polls_first.store(POLLS_AFTER_VAIN_READ, Ordering::Relaxed),
+                    // Whatever it is, it comes again below.
+                    Err(_) => {}
+                },
+                left => self.polls_first.store(left - 1, Ordering::Relaxed),
+            }
+            deadline.ready(self.as_fd(), libc::POLLIN)?;
+        }
+        read_record(self.as_fd(), &mut value, &mut deadline)?;
         Ok(u64::from_ne_bytes(value))
     }
 
