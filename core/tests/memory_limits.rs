@@ -684,7 +684,7 @@ fn growth_is_seen_whole_or_not_at_all() {
         let name = names.name("grown");
         let mut looks = 0;
         for _ in 0..5 {
-            let memory = Memory::create(&name, &MemoryOptions { temporary: true, ..sized(BEFORE as usize) }).unwrap();
+            let _memory = Memory::create(&name, &MemoryOptions { temporary: true, ..sized(BEFORE as usize) }).unwrap();
             let other = Child::fork(|| i32::from(Memory::open(&name, &Default::default()).unwrap().resize(AFTER as usize).is_err()));
             loop {
                 match std::fs::metadata(names.path("grown")).unwrap().len() {
@@ -694,7 +694,6 @@ fn growth_is_seen_whole_or_not_at_all() {
                 }
             }
             assert_eq!(other.wait(), 0);
-            drop(memory);
         }
         assert!(looks > 5, "nobody looked meanwhile");
     });
